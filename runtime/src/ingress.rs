@@ -1,49 +1,236 @@
-//! STUB: what a transport hands to the runtime.
-use crate::carrier::{Outlet, SessionInfo};
-use crate::identity::NodeInstance;
-use crate::reason::DownReason;
+//! What comes in from other nodes: sessions, and their envelopes.
+
 use std::sync::Arc;
-/// What comes in.
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::call::CallBack;
+use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
+use crate::error::{CallError, SpawnError};
+use crate::identity::NodeInstance;
+use crate::node::Node;
+use crate::peer::{Peer, Session};
+use crate::pid::AnyPid;
+use crate::reason::DownReason;
+use crate::signal::Signal;
+use crate::spawn::{Answer, Birth, Options};
+use crate::types::Schemas;
+use crate::wire::{self, CallRef, Header, SpawnRequest};
+
+/// The runtime's side of the port to other nodes: what a transport hands sessions and envelopes to.
 #[derive(Debug, Clone)]
 pub struct Ingress {
-    local: NodeInstance,
+    node: Node,
 }
-/// An envelope or a greeting that does not decode: the session must be closed with `ProtocolError`.
+
+/// An envelope or a greeting that does not decode. The session it came by must be closed with
+/// [`DownReason::ProtocolError`]; nothing else is touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ProtocolViolation(pub String);
+
 impl Ingress {
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node }
+    }
+
     /// Who this node is.
     #[must_use]
     pub fn local(&self) -> &NodeInstance {
-        &self.local
+        self.node.instance()
     }
-    /// Opaque bytes for the other side, exchanged when a session opens.
+
+    /// What the other side must be given when a session opens: opaque bytes.
     #[must_use]
     pub fn greeting(&self) -> Vec<u8> {
-        vec![]
+        let mut bytes = Vec::new();
+        if let Err(error) = wire::append(&self.node.schemas(), &mut bytes) {
+            tracing::error!(%error, "the greeting does not encode");
+        }
+        bytes
     }
-    /// A session is made: NodeUp is seen by subscribers before this returns.
+
+    /// A session is made. Subscribers have seen `NodeUp` when this returns; only then may envelopes
+    /// be delivered. The session before it with the same node must have been taken down.
+    ///
     /// # Errors
-    /// The greeting does not decode.
+    /// The greeting does not decode: there is no session, and nobody saw an `Up`.
     pub fn session_up(
         &self,
-        _info: SessionInfo,
-        _outlet: Arc<dyn Outlet>,
+        info: SessionInfo,
+        outlet: Arc<dyn Outlet>,
     ) -> Result<SessionIngress, ProtocolViolation> {
-        Ok(SessionIngress {})
+        let schemas: Schemas = wire::decode(&info.greeting)
+            .map_err(|error| ProtocolViolation(format!("bad greeting: {error}")))?;
+        let peer = self.node.peer(&info.peer);
+        self.node.session_up(&peer, info.hidden, Session { outlet, schemas });
+        let open = Mutex::new(true);
+        Ok(SessionIngress { node: self.node.clone(), peer, hidden: info.hidden, open })
     }
 }
+
 /// The receiving side of one session.
 #[derive(Debug)]
-pub struct SessionIngress {}
+pub struct SessionIngress {
+    node: Node,
+    peer: Arc<Peer>,
+    hidden: bool,
+    open: Mutex<bool>,
+}
+
 impl SessionIngress {
-    /// One envelope. Called by the reader of each lane, concurrently for different lanes.
+    /// Takes one envelope to its receiver. Readers of different lanes may call it at once; each lane
+    /// in order.
+    ///
     /// # Errors
-    /// It does not decode.
-    pub fn deliver(&self, _envelope: &[u8]) -> Result<(), ProtocolViolation> {
+    /// The envelope does not decode. A payload that does not is no violation: it is answered.
+    pub fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
+        let (header, tail) = wire::split(envelope)
+            .map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))?;
+        self.on_header(header, tail);
         Ok(())
     }
-    /// The session ended; call after the last `deliver`. Idempotent.
-    pub fn down(&self, _reason: DownReason) {}
+
+    /// The session has ended; call it after the last `deliver`. What hung on it fails, and
+    /// subscribers see `NodeDown`. Only the first call counts.
+    pub fn down(&self, reason: DownReason) {
+        if std::mem::take(&mut *self.open.lock()) {
+            self.node.session_down(&self.peer, self.hidden, reason);
+        }
+    }
+
+    fn on_header(&self, header: Header, tail: &[u8]) {
+        match header {
+            Header::Cast { to, key } => match self.node.cell(to) {
+                Some(cell) => cell.deliver(&self.node, key, tail, None),
+                None => self.node.counters().note_undeliverable(),
+            },
+            Header::CastNamed { to, key } => match self.named(&to) {
+                Some(cell) => cell.deliver(&self.node, key, tail, None),
+                None => self.node.counters().note_undeliverable(),
+            },
+            Header::Call { to, key, call, deadline_ms } => match self.node.cell(to) {
+                Some(cell) => {
+                    let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
+                    let peer = Arc::clone(&self.peer);
+                    let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
+                    cell.deliver(&self.node, key, tail, Some(back));
+                }
+                None => self.node.refuse_call(&self.peer, call, CallError::NoProc),
+            },
+            Header::Reply { call } => self.answer(call, Ok(tail)),
+            Header::ReplyError { call, error } => self.answer(call, Err(error)),
+            Header::Spawn(request) => self.on_spawn(request, tail),
+            Header::Spawned { call, serial } => self.on_spawned(call, serial),
+            Header::SpawnFailed { call, error } => self.answer_spawn(call, &Err(error)),
+            Header::WhereIs { call, name } => self.on_where_is(call, &name),
+            Header::Link { .. }
+            | Header::Unlink { .. }
+            | Header::Exit { .. }
+            | Header::Stop { .. }
+            | Header::Kill { .. }
+            | Header::Monitor { .. }
+            | Header::Demonitor { .. }
+            | Header::Down { .. } => self.on_signal(header),
+        }
+    }
+
+    fn on_signal(&self, header: Header) {
+        let remote = |serial| AnyPid::new(Arc::clone(&self.peer), serial);
+        let (to, signal) = match header {
+            Header::Link { from, to } => (to, Signal::Link { from: remote(from) }),
+            Header::Unlink { from, to } => (to, Signal::Unlink { from: remote(from) }),
+            Header::Exit { from, to, reason, linked } => {
+                (to, Signal::Exit { from: remote(from), reason, linked })
+            }
+            Header::Stop { to, reason } => (to, Signal::Stop { reason }),
+            Header::Kill { to } => (to, Signal::Kill),
+            Header::Monitor { watcher, monitor, to } => {
+                (to, Signal::Monitor { watcher: remote(watcher), monitor })
+            }
+            Header::Demonitor { watcher, monitor, to } => {
+                (to, Signal::Demonitor { watcher: remote(watcher), monitor })
+            }
+            Header::Down { watcher, monitor, from, reason } => {
+                (watcher, Signal::Down { monitor, target: remote(from), reason })
+            }
+            Header::Cast { .. }
+            | Header::CastNamed { .. }
+            | Header::Call { .. }
+            | Header::Reply { .. }
+            | Header::ReplyError { .. }
+            | Header::Spawn(_)
+            | Header::Spawned { .. }
+            | Header::SpawnFailed { .. }
+            | Header::WhereIs { .. } => return,
+        };
+        self.node.signal(&self.node.own_pid(to), signal);
+    }
+
+    fn answer(&self, call: CallRef, answer: Result<&[u8], CallError>) {
+        // No slot: the caller has given up, and a late reply is never seen.
+        if let Some(slot) = self.peer.take_slot(call) {
+            slot.fill(&self.node, answer);
+        }
+    }
+
+    fn answer_spawn(&self, call: CallRef, answer: &Result<u64, SpawnError>) {
+        let mut bytes = Vec::new();
+        match wire::append(answer, &mut bytes) {
+            Ok(()) => self.answer(call, Ok(&bytes)),
+            Err(error) => self.answer(call, Err(CallError::BadMessage(error.to_string()))),
+        }
+    }
+
+    fn on_spawned(&self, call: CallRef, serial: u64) {
+        let mut bytes = Vec::new();
+        let slot = self.peer.take_slot(call);
+        match slot.filter(|_| wire::append(&Ok::<u64, SpawnError>(serial), &mut bytes).is_ok()) {
+            Some(slot) => slot.fill(&self.node, Ok(&bytes)),
+            // The asker gave up: a child that nobody knows of is not left behind.
+            None => {
+                self.node.signal(&AnyPid::new(Arc::clone(&self.peer), serial), Signal::Kill);
+            }
+        }
+    }
+
+    fn on_spawn(&self, request: SpawnRequest, args: &[u8]) {
+        let parent = request.parent.map(|serial| AnyPid::new(Arc::clone(&self.peer), serial));
+        let options = Options {
+            parent,
+            link: request.link,
+            monitor: request.monitor,
+            name: request.name,
+            timeout: Duration::from_millis(request.timeout_ms.into()),
+            ..Options::default()
+        };
+        let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
+        let birth = Birth { options: options.clone(), answer };
+        match self.node.spawnable(&request.type_name) {
+            Some(spawnable) if spawnable.args_key() == request.args => {
+                spawnable.start(&self.node, args, options, birth);
+            }
+            Some(_) => birth.fail(SpawnError::BadArguments(
+                "the arguments have another schema here".to_owned(),
+            )),
+            None => birth.fail(SpawnError::NotSpawnable {
+                node: self.node.name().clone(),
+                name: request.type_name,
+                known: self.node.spawnable_names(),
+            }),
+        }
+    }
+
+    fn on_where_is(&self, call: CallRef, name: &str) {
+        let found = self.node.whereis(name).map(|pid| pid.serial());
+        let mut payload = |out: &mut Vec<u8>| wire::append(&found, out);
+        let header = Header::Reply { call };
+        let _ = self.peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
+    }
+
+    fn named(&self, name: &str) -> Option<Arc<dyn crate::cell::AnyCell>> {
+        self.node.cell(self.node.whereis(name)?.serial())
+    }
 }

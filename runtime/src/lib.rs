@@ -1,13 +1,62 @@
-//! STUB.
-pub mod carrier;
-pub mod identity;
+//! Actors, pids, mailboxes, links, monitors and supervisors of one Starlings node, and the port
+//! ([`Carrier`]) through which it reaches others.
+mod actor;
+mod call;
+mod carrier;
+mod cell;
+mod context;
+mod counters;
+mod error;
+mod fingerprint;
+mod hosting;
+mod identity;
+mod info;
 mod ingress;
+mod lookup;
+mod mailbox;
+mod membership;
+mod names;
+mod node;
+mod peer;
 mod pid;
+mod proto;
 mod reason;
+mod resident;
+mod sending;
+mod signal;
+mod spawn;
+mod types;
+mod wire;
+
+pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Wire};
+pub use call::{CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, Reply, ReplyTo, decode_reply};
 pub use carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
 };
-pub use identity::{Incarnation, NodeId, NodeIdError, NodeInstance};
+pub use context::Cx;
+pub use counters::{Counters, Counts};
+pub use error::{CallError, CastError, SpawnError};
+pub use fingerprint::{method_key, shape};
+pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
+pub use info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
 pub use ingress::{Ingress, ProtocolViolation, SessionIngress};
-pub use pid::AnyPid;
-pub use reason::{DownReason, ExitReason};
+pub use mailbox::CAPACITY_DEFAULT;
+pub use names::{NAME_BYTES_MAX, RegisterError};
+pub use node::{Node, NodeParts, On, PidTextError};
+pub use pid::{AnyPid, Pid, PidParseError, PidText};
+pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
+pub use spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
+pub use types::DuplicateType;
+pub use postcard::Error as WireError;
+pub use starlings_macros::actor;
+pub use wire::{CallRef, MethodKey, append, decode};
+
+/// Logs an event that no `#[info]` method takes. What the macro calls.
+#[doc(hidden)]
+pub fn unhandled_info(pid: &impl std::fmt::Display, info: &Info) {
+    tracing::debug!(%pid, ?info, "event dropped: no handler for it");
+}
+
+/// Asks that a type can travel. What the macro calls.
+#[doc(hidden)]
+pub fn assert_wire<T: serde::Serialize + serde::de::DeserializeOwned>() {}

@@ -1,1 +1,33 @@
-//! t
+//! The `#[actor]` attribute: turns an `impl` block into an actor.
+//!
+//! `parse` reads the block and refuses what cannot be an actor, pointing at the line and saying what
+//! to write; `expand` writes the message enum, the methods on the pid, and the trait impls.
+
+mod expand;
+mod parse;
+
+use proc_macro::TokenStream;
+
+/// Makes an actor of an `impl` block.
+///
+/// ```text
+/// #[actor(name = "shop.counter")]          name: needed to be spawned from or sent to from other nodes
+/// impl Counter {
+///     async fn init(start: i64) -> Self                    makes the state; may take cx, may return Result
+///     #[cast] fn add(&mut self, k: i64)                    one way; a Result's error ends the actor
+///     #[call] fn get(&self) -> i64                         the return value is the reply
+///     #[call] fn slow(&mut self, q: Query, reply: Reply<Answer>)     replies later
+///     #[info] fn down(&mut self, down: Down)               events, by the type of the argument
+///     async fn terminate(&mut self, reason: &ExitReason)   runs last
+/// }
+/// ```
+///
+/// Methods may be `async`, and may take `cx: &mut Cx<Self>`. For a type `Counter` this writes the
+/// enum `CounterMessage` and the trait `CounterMethods`, whose methods stand on `Pid<Counter>`.
+/// Options: `name = "…"`, `capacity = N` (messages in the mailbox), `crate = path` (where the runtime is).
+#[proc_macro_attribute]
+pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+    let parsed = parse::actor(options.into(), item.into());
+    let expanded = parsed.map(|actor| expand::actor(&actor));
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}

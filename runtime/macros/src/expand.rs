@@ -1,0 +1,354 @@
+//! Writes what makes an actor of the block.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Ident, Type};
+
+use crate::parse::{Actor, Function, Kind, Method, Param};
+
+pub(crate) fn actor(actor: &Actor) -> TokenStream {
+    let block = &actor.block;
+    let message = message(actor);
+    let methods = methods(actor);
+    let behaviour = behaviour(actor);
+    let remote = remote(actor);
+    quote! {
+        #block
+        #message
+        #methods
+        #behaviour
+        #remote
+    }
+}
+
+fn message_ident(actor: &Actor) -> Ident {
+    format_ident!("{}Message", actor.ident)
+}
+
+/// `add_item` as `AddItem`.
+fn variant(function: &Function) -> Ident {
+    let name = function.ident.to_string();
+    let name = name.trim_start_matches("r#");
+    let mut variant = String::new();
+    for word in name.split('_') {
+        let mut letters = word.chars();
+        variant.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        variant.push_str(letters.as_str());
+    }
+    Ident::new(&variant, function.span())
+}
+
+/// `enum CounterMessage { Add { k: i64 }, Get { reply: Reply<i64> } }`
+fn message(actor: &Actor) -> TokenStream {
+    let (ident, rt) = (message_ident(actor), &actor.options.runtime);
+    let doc = format!("What a [`{}`] can be sent: a variant for each method.", actor.ident);
+    let variants = actor.methods.iter().map(|method| {
+        let (docs, name) = (&method.function.docs, variant(&method.function));
+        let fields = method.function.arguments().map(|(arg, ty)| quote!(#arg: #ty));
+        let reply = match &method.kind {
+            Kind::Cast => quote!(),
+            Kind::Call(ty) => quote!(reply: #rt::Reply<#ty>),
+        };
+        quote!(#(#docs)* #name { #(#fields,)* #reply })
+    });
+    quote! {
+        #[doc = #doc]
+        #[allow(
+            missing_docs, unreachable_pub, private_interfaces, unnameable_types, dead_code,
+            reason = "as visible as the actor"
+        )]
+        pub enum #ident { #(#variants),* }
+
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #ident {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(::core::stringify!(#ident))
+            }
+        }
+    }
+}
+
+/// The trait whose methods stand on the pid.
+fn methods(actor: &Actor) -> TokenStream {
+    let (ty, rt) = (&actor.ty, &actor.options.runtime);
+    let name = format_ident!("{}Methods", actor.ident);
+    let doc = format!("What can be asked of a [`{}`] through its pid.", actor.ident);
+    let signatures: Vec<_> = actor.methods.iter().map(|m| signature(actor, m)).collect();
+    let docs: Vec<_> = actor.methods.iter().map(|m| &m.function.docs).collect();
+    let bodies = actor.methods.iter().map(|method| {
+        let (message, variant) = (message_ident(actor), variant(&method.function));
+        let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
+        match &method.kind {
+            Kind::Cast => quote!(self.cast(#message::#variant { #(#args),* })),
+            Kind::Call(reply) => {
+                let decode = match actor.options.name {
+                    Some(_) => quote!(::core::option::Option::Some(#rt::decode_reply::<#reply>)),
+                    None => quote!(::core::option::Option::None),
+                };
+                let make = quote!(|reply| #message::#variant { #(#args,)* reply });
+                quote!(#rt::Call::new(self, #decode, #make))
+            }
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        #[allow(
+            missing_docs, unreachable_pub, private_interfaces, unnameable_types, dead_code,
+            clippy::too_many_arguments, clippy::needless_pass_by_value,
+            reason = "as the methods of the actor"
+        )]
+        pub trait #name {
+            #(#(#docs)* #signatures;)*
+        }
+
+        #[automatically_derived]
+        #[allow(clippy::too_many_arguments, reason = "as the methods of the actor")]
+        impl #name for #rt::Pid<#ty> {
+            #(#signatures { #bodies })*
+        }
+    }
+}
+
+fn signature(actor: &Actor, method: &Method) -> TokenStream {
+    let (ty, rt) = (&actor.ty, &actor.options.runtime);
+    let name = &method.function.ident;
+    let args = method.function.arguments().map(|(arg, ty)| quote!(#arg: #ty));
+    let output = match &method.kind {
+        Kind::Cast => quote!(::core::result::Result<(), #rt::CastError>),
+        Kind::Call(reply) => quote!(#rt::Call<#ty, #reply>),
+    };
+    quote!(fn #name(&self #(, #args)*) -> #output)
+}
+
+/// The impl of `Actor`.
+fn behaviour(actor: &Actor) -> TokenStream {
+    let (ty, rt, message) = (&actor.ty, &actor.options.runtime, message_ident(actor));
+    let init_args: Vec<_> = actor.init.arguments().collect();
+    let names: Vec<_> = init_args.iter().map(|(name, _)| name).collect();
+    let types: Vec<_> = init_args.iter().map(|(_, ty)| ty).collect();
+    let (args_pat, args_ty) = match (&*names, &*types) {
+        ([name], [ty]) => (quote!(#name), quote!(#ty)),
+        _ => (quote!((#(#names),*)), quote!((#(#types),*))),
+    };
+    let init = invoke(&actor.init, &quote!(Self::init));
+    let capacity = actor.options.capacity.as_ref().map(|n| quote!(const CAPACITY: usize = #n;));
+    let arms = actor.methods.iter().map(|method| arm(actor, method));
+    let wire = actor.options.name.as_ref().map(|_| {
+        quote! {
+            fn wire() -> ::core::option::Option<#rt::Wire<Self>> {
+                ::core::option::Option::Some(#rt::Wire::of())
+            }
+        }
+    });
+    let (info, terminate) = (info(actor), terminate(actor));
+    quote! {
+        #[automatically_derived]
+        #[allow(
+            unused_variables, private_interfaces, clippy::let_unit_value, clippy::unused_async,
+            reason = "not every method takes everything"
+        )]
+        impl #rt::Actor for #ty {
+            type Args = #args_ty;
+            type Message = #message;
+            #capacity
+
+            async fn init(#args_pat: #args_ty, cx: &mut #rt::Cx<Self>) -> #rt::Result<Self> {
+                #rt::InitOutcome::init_outcome(#init)
+            }
+
+            async fn handle(
+                &mut self,
+                message: #message,
+                cx: &mut #rt::Cx<Self>,
+            ) -> #rt::Result<()> {
+                match message { #(#arms)* }
+            }
+
+            #info
+            #terminate
+            #wire
+        }
+    }
+}
+
+/// One arm of `handle`.
+fn arm(actor: &Actor, method: &Method) -> TokenStream {
+    let (message, rt) = (message_ident(actor), &actor.options.runtime);
+    let function = &method.function;
+    let (variant, name) = (variant(function), &function.ident);
+    let args: Vec<_> = function.arguments().map(|(arg, _)| arg).collect();
+    let call = invoke(function, &quote!(self.#name));
+    let span = function.output.span();
+    match &method.kind {
+        Kind::Cast => {
+            let outcome = quote_spanned!(span=> #rt::Outcome::outcome(#call));
+            quote!(#message::#variant { #(#args),* } => #outcome,)
+        }
+        Kind::Call(_) if function.defers_reply() => {
+            let outcome = quote_spanned!(span=> #rt::Outcome::outcome(#call));
+            quote!(#message::#variant { #(#args,)* reply } => #outcome,)
+        }
+        Kind::Call(_) => quote! {
+            #message::#variant { #(#args,)* reply } => {
+                let value = #call;
+                reply.send(value);
+                ::core::result::Result::Ok(())
+            }
+        },
+    }
+}
+
+/// The call of a user's function, with its arguments in its order.
+fn invoke(function: &Function, callee: &TokenStream) -> TokenStream {
+    let args = function.params.iter().map(|param| match param {
+        Param::Context => quote!(cx),
+        Param::Reply(_) => quote!(reply),
+        Param::Argument(ident, _) => quote!(#ident),
+    });
+    let call = quote!(#callee(#(#args),*));
+    if function.is_async { quote!(#call.await) } else { call }
+}
+
+fn info(actor: &Actor) -> TokenStream {
+    let rt = &actor.options.runtime;
+    if actor.infos.is_empty() {
+        return quote!();
+    }
+    let attempts = actor.infos.iter().map(|function| {
+        let name = &function.ident;
+        let call = invoke(function, &quote!(self.#name));
+        let event = function.arguments().map(|(event, ty)| {
+            quote! {
+                let info = match info.downcast::<#ty>() {
+                    ::core::result::Result::Ok(#event) => return #rt::Outcome::outcome(#call),
+                    ::core::result::Result::Err(info) => info,
+                };
+            }
+        });
+        quote!(#(#event)*)
+    });
+    quote! {
+        async fn info(&mut self, info: #rt::Info, cx: &mut #rt::Cx<Self>) -> #rt::Result<()> {
+            #(#attempts)*
+            #rt::unhandled_info(&cx.pid(), &info);
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+fn terminate(actor: &Actor) -> Option<TokenStream> {
+    let (function, rt) = (actor.terminate.as_ref()?, &actor.options.runtime);
+    let (reason, _) = function.arguments().next()?;
+    let call = invoke(function, &quote!(self.terminate));
+    Some(quote! {
+        async fn terminate(&mut self, #reason: &#rt::ExitReason, cx: &mut #rt::Cx<Self>) {
+            #call;
+        }
+    })
+}
+
+/// The impl of `Remote`, for actors with a wire name.
+fn remote(actor: &Actor) -> TokenStream {
+    let Some(wire_name) = &actor.options.name else { return quote!() };
+    let (ty, rt, message) = (&actor.ty, &actor.options.runtime, message_ident(actor));
+    let entries = actor.methods.iter().map(|method| {
+        let name = method.function.ident.to_string();
+        let args = args_type(&method.function);
+        let (key_name, reply) = match &method.kind {
+            Kind::Cast => (format!("cast {name}"), quote!(())),
+            Kind::Call(reply) => (format!("call {name}"), quote!(#reply)),
+        };
+        quote! {
+            #rt::Method { name: #name, key: #rt::method_key::<#args, #reply>(#wire_name, #key_name) }
+        }
+    });
+    let indices = actor.methods.iter().enumerate().map(|(index, method)| {
+        let variant = variant(&method.function);
+        quote!(#message::#variant { .. } => #index,)
+    });
+    let encodes = actor.methods.iter().map(|method| {
+        let variant = variant(&method.function);
+        let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
+        quote!(#message::#variant { #(#args,)* .. } => #rt::append(&(#(#args,)*), out),)
+    });
+    let decodes = actor.methods.iter().enumerate().map(|(index, method)| {
+        let variant = variant(&method.function);
+        let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
+        let args_ty = args_type(&method.function);
+        let reply = match &method.kind {
+            Kind::Cast => quote!(),
+            Kind::Call(_) => quote!(reply: #rt::Reply::remote(reply)),
+        };
+        quote! {
+            #index => {
+                let (#(#args,)*) = #rt::decode::<#args_ty>(payload)?;
+                ::core::result::Result::Ok(#message::#variant { #(#args,)* #reply })
+            }
+        }
+    });
+    let checks = checks(actor);
+    quote! {
+        #checks
+
+        #[automatically_derived]
+        #[allow(unused_variables, clippy::match_same_arms, reason = "a method may have no arguments")]
+        impl #rt::Remote for #ty {
+            const NAME: &'static str = #wire_name;
+
+            fn methods() -> &'static [#rt::Method] {
+                // A pure function of the types, computed once.
+                static METHODS: ::std::sync::OnceLock<::std::vec::Vec<#rt::Method>> =
+                    ::std::sync::OnceLock::new();
+                METHODS.get_or_init(|| ::std::vec![#(#entries),*])
+            }
+
+            fn method(message: &#message) -> usize {
+                match *message { #(#indices)* }
+            }
+
+            fn encode(
+                message: &#message,
+                out: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<(), #rt::WireError> {
+                match message { #(#encodes)* }
+            }
+
+            fn decode(
+                method: usize,
+                payload: &[u8],
+                reply: #rt::ReplyTo,
+            ) -> ::core::result::Result<#message, #rt::WireError> {
+                match method {
+                    #(#decodes)*
+                    _ => ::core::result::Result::Err(#rt::WireError::DeserializeBadEncoding),
+                }
+            }
+        }
+    }
+}
+
+fn args_type(function: &Function) -> TokenStream {
+    let types = function.arguments().map(|(_, ty)| ty);
+    quote!((#(#types,)*))
+}
+
+/// Asks for what the wire needs at the user's own types, so that an error points there.
+fn checks(actor: &Actor) -> TokenStream {
+    let rt = &actor.options.runtime;
+    let arguments = actor.methods.iter().flat_map(|method| method.function.arguments());
+    let replies = actor.methods.iter().filter_map(|method| match &method.kind {
+        Kind::Cast => None,
+        Kind::Call(reply) => Some(reply),
+    });
+    let init = actor.init.arguments();
+    let types: Vec<&Type> =
+        arguments.map(|(_, ty)| ty).chain(init.map(|(_, ty)| ty)).chain(replies).collect();
+    let asserts = types.iter().map(|ty| {
+        let span: Span = ty.span();
+        quote_spanned!(span=> #rt::assert_wire::<#ty>();)
+    });
+    quote! {
+        const _: fn() = || { #(#asserts)* };
+    }
+}

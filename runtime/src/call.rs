@@ -1,0 +1,376 @@
+//! Calls: a request with a deadline, and the one answer to it.
+//!
+//! [`Call`] is what a `#[call]` method of a pid returns: await it, or set its `timeout` first, or
+//! `send` it now and await the [`PendingCall`] later. [`Reply`] is the callee's side.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::actor::Actor;
+use crate::carrier::{LaneKey, Urgency};
+use crate::cell::AnyCell;
+use crate::error::{CallError, CastError};
+use crate::node::Node;
+use crate::peer::{Peer, ReplySlot};
+use crate::pid::{self, Pid, Place};
+use crate::reason::ExitReason;
+use crate::sending::local_only;
+use crate::wire::{self, CallRef, Header};
+
+/// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+type Answer<R> = Result<R, CallError>;
+
+/// How a reply of this type is read from the wire; `None` for actors that stay on their node.
+pub type DecodeReply<R> = Option<fn(&[u8]) -> Result<R, postcard::Error>>;
+
+/// Reads a reply that must take up all of its bytes. What the macro passes as [`DecodeReply`].
+///
+/// # Errors
+/// The bytes are not an `R`.
+pub fn decode_reply<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, postcard::Error> {
+    wire::decode(bytes)
+}
+
+/// A call that is not sent yet.
+#[must_use = "a call does nothing until it is awaited or sent"]
+pub struct Call<A: Actor, R> {
+    message: A::Message,
+    pid: Pid<A>,
+    answer: Option<oneshot::Receiver<Answer<R>>>,
+    decode: DecodeReply<R>,
+    timeout: Duration,
+}
+
+impl<A: Actor, R: Send + 'static> Call<A, R> {
+    /// Builds a call. `make` gets the reply that the message carries.
+    pub fn new(
+        pid: &Pid<A>,
+        decode: DecodeReply<R>,
+        make: impl FnOnce(Reply<R>) -> A::Message,
+    ) -> Self {
+        let (reply, answer) = match pid.place() {
+            Place::Here(_) => {
+                let (sender, receiver) = oneshot::channel();
+                (Reply { to: Some(To::Here(sender)) }, Some(receiver))
+            }
+            Place::There(_) => (Reply { to: None }, None),
+        };
+        let (message, pid) = (make(reply), pid.clone());
+        Self { message, pid, answer, decode, timeout: CALL_TIMEOUT_DEFAULT }
+    }
+
+    /// Waits at most so long for the answer. The deadline travels with the call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends the call, to be awaited later: several can be under way at once.
+    ///
+    /// Never fails at once: what goes wrong here is the answer of the [`PendingCall`].
+    pub fn send(self) -> PendingCall<R> {
+        let Self { message, pid, answer, decode, timeout } = self;
+        let state = match (pid.place(), answer) {
+            (Place::Here(cell), Some(answer)) => match cell.push(message) {
+                Ok(()) => Pending::Here { answer, callee: Arc::clone(cell) as Arc<dyn AnyCell> },
+                Err(error) => Pending::Failed(error.into()),
+            },
+            (Place::There(any), _) => {
+                match send_remote::<A, R>(any.home(), any.serial(), &message, decode, timeout) {
+                    Ok(pending) => pending,
+                    Err(error) => Pending::Failed(error.into()),
+                }
+            }
+            (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
+        };
+        PendingCall { state, deadline: Instant::now() + timeout, timer: None }
+    }
+}
+
+fn send_remote<A: Actor, R: Send + 'static>(
+    peer: &Arc<Peer>,
+    to: u64,
+    message: &A::Message,
+    decode: DecodeReply<R>,
+    timeout: Duration,
+) -> Result<Pending<R>, CastError> {
+    let (wire, decode) = A::wire().zip(decode).ok_or_else(local_only::<A>)?;
+    let key = wire.key(message).ok_or_else(local_only::<A>)?;
+    peer.allows(wire.name, key)?;
+    let no_connection = || CastError::NoConnection(peer.instance().node.clone());
+    let node = peer.owner().ok_or_else(no_connection)?;
+    if peer.is_own() {
+        return Err(CastError::NoProc);
+    }
+    let call = node.next_call();
+    let (sender, answer) = oneshot::channel();
+    peer.wait_for(call, Box::new(Slot { sender, decode }));
+    let pending = Pending::There { answer, call, peer: Arc::clone(peer) };
+    let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    let header = Header::Call { to, key, call, deadline_ms };
+    let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
+    peer.send(LaneKey(to), Urgency::Refusable, &header, &mut payload)?;
+    Ok(pending)
+}
+
+/// Where the reader of a session puts the answer of a remote call.
+struct Slot<R> {
+    sender: oneshot::Sender<Answer<R>>,
+    decode: fn(&[u8]) -> Result<R, postcard::Error>,
+}
+
+impl<R: Send> ReplySlot for Slot<R> {
+    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>) {
+        let answer = answer.and_then(|bytes| {
+            pid::decode_for(node, || (self.decode)(bytes))
+                .map_err(|error| CallError::BadMessage(format!("the reply: {error}")))
+        });
+        // The caller may have given up in the meantime: a late reply is never seen.
+        let _ = self.sender.send(answer);
+    }
+}
+
+/// A call under way. Awaiting it gives the answer.
+///
+/// Dropping it gives up on the answer; the call may still be carried out.
+#[must_use = "the answer comes when it is awaited"]
+pub struct PendingCall<R> {
+    state: Pending<R>,
+    deadline: Instant,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+enum Pending<R> {
+    Here { answer: oneshot::Receiver<Answer<R>>, callee: Arc<dyn AnyCell> },
+    There { answer: oneshot::Receiver<Answer<R>>, call: CallRef, peer: Arc<Peer> },
+    /// The actor dropped the reply: it is ending, or it will never answer.
+    Unanswered { ended: oneshot::Receiver<ExitReason> },
+    Failed(CallError),
+}
+
+impl<R> PendingCall<R> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer<R>> {
+        loop {
+            match &mut self.state {
+                Pending::Here { answer, callee } => match Pin::new(answer).poll(cx) {
+                    Poll::Ready(Ok(answer)) => return Poll::Ready(answer),
+                    Poll::Ready(Err(_)) => {
+                        let ended = callee.core().when_ended();
+                        self.state = Pending::Unanswered { ended };
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
+                Pending::There { answer, peer, .. } => {
+                    return Pin::new(answer).poll(cx).map(|answer| {
+                        let lost = || CallError::NoConnection(peer.instance().node.clone());
+                        answer.unwrap_or_else(|_| Err(lost()))
+                    });
+                }
+                Pending::Unanswered { ended } => {
+                    return Pin::new(ended).poll(cx).map(|reason| {
+                        Err(reason.map_or(CallError::NoProc, CallError::Down))
+                    });
+                }
+                Pending::Failed(error) => return Poll::Ready(Err(error.clone())),
+            }
+        }
+    }
+}
+
+impl<R> Future for PendingCall<R> {
+    type Output = Answer<R>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<R>> {
+        let this = self.get_mut();
+        if let Poll::Ready(answer) = this.poll_answer(cx) {
+            return Poll::Ready(answer);
+        }
+        let deadline = this.deadline;
+        let timer =
+            this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        timer.as_mut().poll(cx).map(|()| Err(CallError::Timeout))
+    }
+}
+
+impl<R> Drop for PendingCall<R> {
+    fn drop(&mut self) {
+        if let Pending::There { call, peer, .. } = &self.state {
+            drop(peer.take_slot(*call));
+        }
+    }
+}
+
+impl<R> Unpin for PendingCall<R> {}
+
+impl<R> fmt::Debug for PendingCall<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingCall").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+impl<A: Actor, R: Send + 'static> IntoFuture for Call<A, R> {
+    type Output = Answer<R>;
+    type IntoFuture = PendingCall<R>;
+
+    fn into_future(self) -> PendingCall<R> {
+        self.send()
+    }
+}
+
+impl<A: Actor, R> fmt::Debug for Call<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+/// The callee's side of a call: answers it, now or later.
+///
+/// A reply that is dropped unsent leaves the caller with `Down(reason)` if the actor ends, and with
+/// `Timeout` if it lives on. Source: `gen_server:reply/2`.
+#[must_use = "a caller waits for this reply"]
+pub struct Reply<R> {
+    to: Option<To<R>>,
+}
+
+enum To<R> {
+    Here(oneshot::Sender<Answer<R>>),
+    There(RemoteReply, fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>),
+}
+
+impl<R> Reply<R> {
+    /// Sends the answer. A caller that has given up does not see it.
+    pub fn send(mut self, value: R) {
+        match self.to.take() {
+            Some(To::Here(sender)) => drop(sender.send(Ok(value))),
+            Some(To::There(remote, encode)) => remote.send(&mut |out| encode(&value, out)),
+            None => {}
+        }
+    }
+}
+
+impl<R: Serialize> Reply<R> {
+    /// The reply to a call that came over the wire.
+    pub fn remote(to: ReplyTo) -> Self {
+        Self { to: to.0.map(|remote| To::There(remote, wire::append::<R>)) }
+    }
+}
+
+impl<R> fmt::Debug for Reply<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// Where the answer of a call from another node goes, before its type is known.
+#[derive(Debug, Default)]
+pub struct ReplyTo(pub(crate) Option<RemoteReply>);
+
+/// The reply of one call from another node.
+pub(crate) struct RemoteReply(pub(crate) Arc<CallBack>);
+
+/// What the reply and the reader that delivers its call share.
+pub(crate) struct CallBack {
+    peer: Arc<Peer>,
+    call: CallRef,
+    callee: Arc<dyn AnyCell>,
+    deadline: Instant,
+    state: Mutex<BackState>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BackState {
+    /// It is being decoded and enqueued: who does that answers if it fails.
+    Arriving,
+    /// It is in the mailbox: a reply that is dropped unsent must be made up for.
+    Enqueued,
+    Sent,
+    Dropped,
+}
+
+impl CallBack {
+    pub(crate) fn new(
+        peer: Arc<Peer>,
+        call: CallRef,
+        callee: Arc<dyn AnyCell>,
+        deadline: Instant,
+    ) -> Arc<Self> {
+        Arc::new(Self { peer, call, callee, deadline, state: Mutex::new(BackState::Arriving) })
+    }
+
+    /// The call is in the mailbox; its reply may be gone already.
+    pub(crate) fn enqueued(self: &Arc<Self>) {
+        let before = {
+            let mut state = self.state.lock();
+            let before = *state;
+            if before == BackState::Arriving {
+                *state = BackState::Enqueued;
+            }
+            before
+        };
+        if before == BackState::Dropped {
+            self.tell_when_ended();
+        }
+    }
+
+    /// Answers with an error. Fails only with the session, which the caller sees by itself.
+    pub(crate) fn refuse(&self, error: CallError) {
+        let header = Header::ReplyError { call: self.call, error };
+        let _ = self.peer.send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| Ok(()));
+    }
+
+    fn tell_when_ended(self: &Arc<Self>) {
+        let (late, deadline) = (Arc::clone(self), self.deadline);
+        self.callee.core().on_end(
+            Box::new(move |reason| late.refuse(CallError::Down(reason.clone()))),
+            Box::new(move || Instant::now() >= deadline),
+        );
+    }
+}
+
+impl RemoteReply {
+    fn send(self, encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>) {
+        let back = &self.0;
+        *back.state.lock() = BackState::Sent;
+        let header = Header::Reply { call: back.call };
+        let sent = back.peer.send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
+        if let Err(CastError::BadMessage(why)) = sent {
+            back.refuse(CallError::BadMessage(format!("the reply: {why}")));
+        }
+    }
+}
+
+impl Drop for RemoteReply {
+    /// Dropped unsent from the mailbox or a handler: if the actor is ending, its reason is not known
+    /// yet, so the caller is told then.
+    fn drop(&mut self) {
+        let before = {
+            let mut state = self.0.state.lock();
+            let before = *state;
+            if before != BackState::Sent {
+                *state = BackState::Dropped;
+            }
+            before
+        };
+        if before == BackState::Enqueued {
+            self.0.tell_when_ended();
+        }
+    }
+}
+
+impl fmt::Debug for RemoteReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RemoteReply").field(&self.0.peer).field(&self.0.call).finish()
+    }
+}

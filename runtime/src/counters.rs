@@ -1,0 +1,55 @@
+//! Counts of what happened on a node, readable without locks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the node started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    spawned: AtomicU64,
+    exited: AtomicU64,
+    refused: AtomicU64,
+    undeliverable: AtomicU64,
+}
+
+/// [`Counters`] at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Actors that were started, whether or not their `init` succeeded.
+    pub spawned: u64,
+    /// Actors that have ended.
+    pub exited: u64,
+    /// Casts from other nodes that did not decode, or met a full mailbox.
+    pub refused: u64,
+    /// Casts from other nodes to actors that were not there any more.
+    pub undeliverable: u64,
+}
+
+impl Counters {
+    pub(crate) fn note_spawned(&self) {
+        self.spawned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_exited(&self) {
+        self.exited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_undeliverable(&self) {
+        self.undeliverable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts at this moment.
+    #[must_use]
+    pub fn read(&self) -> Counts {
+        Counts {
+            spawned: self.spawned.load(Ordering::Relaxed),
+            exited: self.exited.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            undeliverable: self.undeliverable.load(Ordering::Relaxed),
+        }
+    }
+}

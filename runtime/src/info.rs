@@ -1,0 +1,128 @@
+//! What comes to an actor beside its messages: downs, exits it traps, node events, and whatever the
+//! services of the node send (group, name and cache events).
+
+use std::any::Any;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{NodeId, NodeInstance};
+use crate::pid::AnyPid;
+use crate::reason::{DownReason, ExitReason};
+
+/// Names one monitor. Unique on the node that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MonitorRef(pub u64);
+
+impl fmt::Display for MonitorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// A monitored actor has ended, or can no longer be seen. Comes once for each monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// The monitor that this ends.
+    pub monitor: MonitorRef,
+    /// Whom it watched.
+    pub pid: AnyPid,
+    /// The true reason; `NoProc` if it was dead already; `NoConnection` if its node was lost.
+    pub reason: ExitReason,
+}
+
+/// A linked actor has ended, or someone sent an exit, to an actor that traps exits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// Who ended, or who sent the exit.
+    pub pid: AnyPid,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// A node has come or gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeEvent {
+    /// A session is made. Seen before any signal from that node.
+    Up {
+        /// Who.
+        peer: NodeInstance,
+        /// Whether the session is hidden: not in `nodes()`.
+        hidden: bool,
+    },
+    /// The session has ended. Seen after all signals from that node.
+    Down {
+        /// Who.
+        peer: NodeInstance,
+        /// Whether the session was hidden.
+        hidden: bool,
+        /// Why.
+        reason: DownReason,
+    },
+}
+
+impl NodeEvent {
+    /// Whom it is about.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        match self {
+            Self::Up { peer, .. } | Self::Down { peer, .. } => &peer.node,
+        }
+    }
+}
+
+/// Any event for an actor, by its type: `#[info]` methods take them by the type of their argument.
+pub struct Info(Box<dyn Event>);
+
+/// What can be an info: any `Debug` value that may move between threads.
+pub trait Event: Any + Send + fmt::Debug {
+    #[doc(hidden)]
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+}
+
+impl<T: Any + Send + fmt::Debug> Event for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+}
+
+impl Info {
+    /// Wraps an event.
+    pub fn new(event: impl Event) -> Self {
+        Self(Box::new(event))
+    }
+
+    /// The event, if it is a `T`; itself otherwise.
+    ///
+    /// # Errors
+    /// Gives itself back when the event is of another type.
+    pub fn downcast<T: Event>(self) -> Result<T, Self> {
+        if self.is::<T>() {
+            match self.0.into_any().downcast::<T>() {
+                Ok(event) => return Ok(*event),
+                Err(_) => unreachable!("the type was looked at"),
+            }
+        }
+        Err(self)
+    }
+
+    /// Whether the event is a `T`.
+    #[must_use]
+    pub fn is<T: Event>(&self) -> bool {
+        let event: &dyn Any = &*self.0;
+        event.is::<T>()
+    }
+
+    /// The event, if it is a `T`.
+    #[must_use]
+    pub fn get<T: Event>(&self) -> Option<&T> {
+        let event: &dyn Any = &*self.0;
+        event.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

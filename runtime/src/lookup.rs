@@ -1,0 +1,73 @@
+//! Reaching actors of other nodes by their local names there.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::actor::{Remote, Wire};
+use crate::call::CALL_TIMEOUT_DEFAULT;
+use crate::carrier::{LaneKey, Urgency};
+use crate::error::{CallError, CastError};
+use crate::identity::NodeId;
+use crate::node::Node;
+use crate::peer::ReplySlot;
+use crate::pid::AnyPid;
+use crate::wire::{self, Header};
+
+pub(crate) async fn whereis(
+    node: &Node,
+    place: &NodeId,
+    name: &str,
+) -> Result<Option<AnyPid>, CallError> {
+    let no_connection = || CallError::NoConnection(place.clone());
+    let peer = node.reach(place).await.map_err(|_| no_connection())?;
+    let call = node.next_call();
+    let (sender, answer) = oneshot::channel();
+    peer.wait_for(call, Box::new(SerialSlot(sender)));
+    let header = Header::WhereIs { call, name: name.to_owned() };
+    peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
+    match tokio::time::timeout(CALL_TIMEOUT_DEFAULT, answer).await {
+        Ok(Ok(serial)) => Ok(serial?.map(|serial| AnyPid::new(Arc::clone(&peer), serial))),
+        Ok(Err(_closed)) => Err(no_connection()),
+        Err(_elapsed) => {
+            drop(peer.take_slot(call));
+            Err(CallError::Timeout)
+        }
+    }
+}
+
+struct SerialSlot(oneshot::Sender<Result<Option<u64>, CallError>>);
+
+impl ReplySlot for SerialSlot {
+    fn fill(self: Box<Self>, _: &Node, answer: Result<&[u8], CallError>) {
+        let serial = answer.and_then(|bytes| {
+            wire::decode(bytes).map_err(|error| CallError::BadMessage(error.to_string()))
+        });
+        let _ = self.0.send(serial);
+    }
+}
+
+pub(crate) fn cast_named<A: Remote>(
+    node: &Node,
+    place: &NodeId,
+    name: &str,
+    message: A::Message,
+) -> Result<(), CastError> {
+    if place == node.name() {
+        let pid = node.whereis(name).ok_or(CastError::NoProc)?;
+        return node.pid::<A>(&pid).cast(message);
+    }
+    let no_connection = || CastError::NoConnection(place.clone());
+    let peer = node.connected_peer(place).ok_or_else(no_connection)?;
+    let wire = Wire::<A>::of();
+    let key = wire.key(&message).ok_or_else(crate::sending::local_only::<A>)?;
+    peer.allows(A::NAME, key)?;
+    let header = Header::CastNamed { to: name.to_owned(), key };
+    let lane = LaneKey(lane_of(name));
+    peer.send(lane, Urgency::Refusable, &header, &mut |out| A::encode(&message, out))
+}
+
+/// The lane of a named receiver: always the same for the same name.
+fn lane_of(name: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+}

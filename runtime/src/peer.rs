@@ -1,0 +1,263 @@
+//! One life of one node, as another node sees it: how to send to it, and what waits for it.
+//!
+//! Every bound pid of that life shares one `Peer`. A `Peer` stays the same over several sessions
+//! with that life; what hangs on a session (calls, links, monitors) fails when the session does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::carrier::{LaneKey, Outlet, Urgency};
+use crate::cell::AnyCell;
+use crate::error::{CallError, CastError};
+use crate::identity::NodeInstance;
+use crate::node::{Node, NodeInner};
+use crate::reason::ExitReason;
+use crate::types::Schemas;
+use crate::wire::{self, CallRef, Header, MethodKey};
+
+/// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
+/// with `Overloaded`.
+const CONNECTING_ENVELOPES_MAX: usize = 4096;
+
+/// Bytes kept for a node while a session with it is being made. As above. 1 MiB, the soft limit of
+/// a lane.
+const CONNECTING_BYTES_MAX: usize = 1 << 20;
+
+/// Writes the payload of an envelope.
+pub(crate) type PutPayload<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>;
+
+/// Takes the answer of a remote call or spawn.
+pub(crate) trait ReplySlot: Send {
+    /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
+    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>);
+}
+
+pub(crate) struct Peer {
+    instance: NodeInstance,
+    own: bool,
+    node: Weak<NodeInner>,
+    route: RwLock<Route>,
+    /// What waits for an answer from there.
+    slots: Mutex<BTreeMap<CallRef, Box<dyn ReplySlot>>>,
+    /// Serials of local actors that have links or monitors there.
+    bonded: Mutex<BTreeSet<u64>>,
+}
+
+enum Route {
+    Down,
+    Connecting(Kept),
+    Up(Arc<Session>),
+}
+
+/// A session that is up.
+pub(crate) struct Session {
+    pub(crate) outlet: Arc<dyn Outlet>,
+    pub(crate) schemas: Schemas,
+}
+
+#[derive(Default)]
+struct Kept {
+    envelopes: Vec<(LaneKey, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Peer {
+    pub(crate) fn new(instance: NodeInstance, own: bool, node: Weak<NodeInner>) -> Self {
+        Self {
+            instance,
+            own,
+            node,
+            route: RwLock::new(Route::Down),
+            slots: Mutex::default(),
+            bonded: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn unbound(instance: NodeInstance) -> Self {
+        Self::new(instance, false, Weak::new())
+    }
+
+    pub(crate) fn instance(&self) -> &NodeInstance {
+        &self.instance
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    pub(crate) fn owner(&self) -> Option<Node> {
+        self.node.upgrade().map(Node)
+    }
+
+    /// The actor with this serial, if this is the own node and it lives.
+    pub(crate) fn local_cell(&self, serial: u64) -> Option<Arc<dyn AnyCell>> {
+        if !self.own {
+            return None;
+        }
+        self.owner()?.cell(serial)
+    }
+
+    /// Sends one envelope, connecting first where that is possible.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        lane: LaneKey,
+        urgency: Urgency,
+        header: &Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        match self.session() {
+            Some(session) => self.send_to(&*session.outlet, lane, urgency, header, payload),
+            None => self.send_connecting(lane, urgency, header, payload),
+        }
+    }
+
+    fn send_to(
+        &self,
+        outlet: &dyn Outlet,
+        lane: LaneKey,
+        urgency: Urgency,
+        header: &Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        let mut encode = |out: &mut Vec<u8>| {
+            wire::put(header, out)?;
+            payload(out)
+        };
+        outlet
+            .send(lane, urgency, &mut encode)
+            .map_err(|error| CastError::from_outlet(error, &self.instance.node))
+    }
+
+    fn send_connecting(
+        self: &Arc<Self>,
+        lane: LaneKey,
+        urgency: Urgency,
+        header: &Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        let no_connection = || CastError::NoConnection(self.instance.node.clone());
+        let node = self.owner().ok_or_else(no_connection)?;
+        if node.is_superseded(&self.instance) {
+            return Err(CastError::NoProc);
+        }
+        let mut route = self.route.write();
+        if let Route::Up(session) = &*route {
+            return self.send_to(&*session.outlet, lane, urgency, header, payload);
+        }
+        if matches!(*route, Route::Down) {
+            if !node.dial(self) {
+                return Err(no_connection());
+            }
+            *route = Route::Connecting(Kept::default());
+        }
+        let Route::Connecting(kept) = &mut *route else { return Err(no_connection()) };
+        let mut envelope = Vec::new();
+        wire::put(header, &mut envelope)
+            .and_then(|()| payload(&mut envelope))
+            .map_err(|error| CastError::BadMessage(error.to_string()))?;
+        let full = kept.envelopes.len() >= CONNECTING_ENVELOPES_MAX
+            || kept.bytes + envelope.len() > CONNECTING_BYTES_MAX;
+        if full {
+            return Err(CastError::Overloaded);
+        }
+        kept.bytes += envelope.len();
+        kept.envelopes.push((lane, envelope));
+        Ok(())
+    }
+
+    /// Waits until a refused envelope has a chance: the lane has room, or there is no session.
+    pub(crate) async fn ready(&self, lane: LaneKey) {
+        let ready = match &*self.route.read() {
+            Route::Up(session) => Some(session.outlet.ready(lane)),
+            Route::Down | Route::Connecting(_) => None,
+        };
+        match ready {
+            Some(ready) => ready.await,
+            None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+
+    /// A session is made: what was kept goes first.
+    pub(crate) fn set_up(&self, session: Session) {
+        let mut route = self.route.write();
+        if let Route::Connecting(kept) = &mut *route {
+            for (lane, envelope) in std::mem::take(&mut kept.envelopes) {
+                let mut copy = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(&envelope);
+                    Ok(())
+                };
+                if let Err(error) = session.outlet.send(lane, Urgency::Forced, &mut copy) {
+                    tracing::warn!(node = %self.instance.node, %error, "kept envelope not sent");
+                }
+            }
+        }
+        *route = Route::Up(Arc::new(session));
+    }
+
+    /// The session was lost or could not be made: everything that hung on it fails.
+    pub(crate) fn lost(&self, node: &Node, reason: &ExitReason) {
+        *self.route.write() = Route::Down;
+        let slots = std::mem::take(&mut *self.slots.lock());
+        for slot in slots.into_values() {
+            let error = match reason {
+                ExitReason::NoProc => CallError::NoProc,
+                _ => CallError::NoConnection(self.instance.node.clone()),
+            };
+            slot.fill(node, Err(error));
+        }
+        let bonded = std::mem::take(&mut *self.bonded.lock());
+        for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
+            cell.on_node_down(&self.instance, reason);
+        }
+    }
+
+    /// Whether a dial is under way on behalf of envelopes kept here.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(*self.route.read(), Route::Connecting(_))
+    }
+
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        match &*self.route.read() {
+            Route::Up(session) => Some(Arc::clone(session)),
+            Route::Down | Route::Connecting(_) => None,
+        }
+    }
+
+    /// Whether the other side's schema, as far as it is known, has this method: a mismatch is
+    /// refused before anything is sent.
+    pub(crate) fn allows(&self, type_name: &str, key: MethodKey) -> Result<(), CastError> {
+        match self.session() {
+            Some(session) if !session.schemas.allows(type_name, key) => {
+                let node = &self.instance.node;
+                Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(crate) fn wait_for(&self, call: CallRef, slot: Box<dyn ReplySlot>) {
+        self.slots.lock().insert(call, slot);
+    }
+
+    pub(crate) fn take_slot(&self, call: CallRef) -> Option<Box<dyn ReplySlot>> {
+        self.slots.lock().remove(&call)
+    }
+
+    /// Notes that a local actor has a link or monitor there, to be told when the node goes.
+    pub(crate) fn bond(&self, serial: u64) {
+        self.bonded.lock().insert(serial);
+    }
+
+    pub(crate) fn unbond(&self, serial: u64) {
+        self.bonded.lock().remove(&serial);
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.instance.node, self.instance.incarnation)
+    }
+}

@@ -1,0 +1,3 @@
+//! The pure decisions of the runtime: no clock, no tasks, no sockets.
+
+pub(crate) mod bonds;

@@ -1,0 +1,139 @@
+//! The life of one actor, as the future that its task runs: init, messages, end.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::actor::{Actor, Result};
+use crate::cell::ActorCell;
+use crate::context::Cx;
+use crate::error::SpawnError;
+use crate::mailbox::Item;
+use crate::node::Node;
+use crate::reason::ExitReason;
+use crate::spawn::Birth;
+
+/// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
+/// everyone who has to know, once.
+pub(crate) async fn live<A: Actor>(
+    node: Node,
+    cell: Arc<ActorCell<A>>,
+    args: A::Args,
+    birth: Birth,
+    init_timeout: Duration,
+) {
+    // Declared before the actor's state, so that the state is dropped before the end is told.
+    let mut ending = Ending { node: node.clone(), cell: Arc::clone(&cell), birth: Some(birth) };
+    let mut cx = Cx::new(node, Arc::clone(&cell));
+    let init = tokio::time::timeout(init_timeout, caught(A::init(args, &mut cx))).await;
+    let mut actor = match init {
+        Ok(Ok(Ok(actor))) => actor,
+        Ok(Ok(Err(reason)) | Err(reason)) => {
+            ending.refuse(SpawnError::InitFailed(reason.clone()));
+            return ending.end(reason);
+        }
+        Err(_elapsed) => {
+            ending.refuse(SpawnError::Timeout);
+            return ending.end(ExitReason::Killed);
+        }
+    };
+    ending.born();
+    let mut reason = caught(serve(&mut actor, &mut cx, &cell)).await.unwrap_or_else(|panic| panic);
+    if let Err(panic) = caught(actor.terminate(&reason, &mut cx)).await {
+        reason = panic;
+    }
+    drop(actor);
+    ending.end(reason);
+}
+
+/// Handles messages until something ends the actor.
+async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> ExitReason {
+    let mut batch = Vec::new();
+    loop {
+        if let Err(reason) = cell.mailbox.take(&mut batch).await {
+            return reason;
+        }
+        for item in batch.drain(..) {
+            if let Err(reason) = handle(actor, cx, cell, item).await {
+                return reason;
+            }
+            if cell.mailbox.is_stopping() {
+                break;
+            }
+            // Messages do not come through a tokio channel, so nothing else spends the budget that
+            // keeps one busy actor from starving the others on its thread.
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+}
+
+async fn handle<A: Actor>(
+    actor: &mut A,
+    cx: &mut Cx<A>,
+    cell: &ActorCell<A>,
+    item: Item<A::Message>,
+) -> Result<()> {
+    match item {
+        Item::Message(message) => {
+            cell.mailbox.note_handled();
+            actor.handle(message, cx).await
+        }
+        Item::Info(info) => match cx.still_wanted(info) {
+            Some(info) => actor.info(info, cx).await,
+            None => Ok(()),
+        },
+    }
+}
+
+/// Awaits a future of user code; a panic in it becomes the reason.
+async fn caught<F: Future>(future: F) -> Result<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => {
+            let payload: &(dyn Any + Send) = &*panic;
+            Poll::Ready(Err(ExitReason::panicked(payload)))
+        }
+    })
+    .await
+}
+
+/// Tells of the actor's birth or failure, and of its end. Dropped without either, the task was
+/// killed.
+struct Ending<A: Actor> {
+    node: Node,
+    cell: Arc<ActorCell<A>>,
+    birth: Option<Birth>,
+}
+
+impl<A: Actor> Ending<A> {
+    fn born(&mut self) {
+        if let Some(birth) = self.birth.take() {
+            birth.succeed(&self.node, &*self.cell);
+        }
+    }
+
+    fn refuse(&mut self, error: SpawnError) {
+        if let Some(birth) = self.birth.take() {
+            birth.fail(error);
+        }
+    }
+
+    fn end(self, reason: ExitReason) {
+        self.node.bury(&*self.cell, reason);
+    }
+}
+
+impl<A: Actor> Drop for Ending<A> {
+    fn drop(&mut self) {
+        self.node.bury(&*self.cell, ExitReason::Killed);
+        if let Some(birth) = self.birth.take() {
+            let reason = self.cell.core().ended().unwrap_or(ExitReason::Killed);
+            birth.fail(SpawnError::InitFailed(reason));
+        }
+    }
+}

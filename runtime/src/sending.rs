@@ -1,0 +1,73 @@
+//! Sending through a pid: casts and the by-hand form of calls.
+
+use crate::actor::Actor;
+use crate::call::{Call, Reply};
+use crate::carrier::{LaneKey, Urgency};
+use crate::error::CastError;
+use crate::pid::{Pid, Place};
+
+impl<A: Actor> Pid<A> {
+    /// Sends a message and does not wait.
+    ///
+    /// Ordering: after every earlier send from this actor to the same pid. Delivery: at most once;
+    /// `Ok` means enqueued here, or handed to the session.
+    ///
+    /// # Errors
+    /// Any [`CastError`]; the message was not enqueued. What goes wrong on another node is not seen.
+    pub fn cast(&self, message: A::Message) -> Result<(), CastError> {
+        match self.place() {
+            Place::Here(cell) => cell.push(message),
+            Place::There(_) => self.cast_remote(&message),
+        }
+    }
+
+    /// Sends a message, waiting for room in the mailbox or the lane.
+    ///
+    /// # Errors
+    /// Any [`CastError`] but `Overloaded`; the message was not enqueued.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped early, the message is not sent.
+    pub async fn cast_wait(&self, message: A::Message) -> Result<(), CastError> {
+        match self.place() {
+            Place::Here(cell) => {
+                cell.mailbox.push_wait(message).await.map_err(|_| CastError::NoProc)
+            }
+            Place::There(any) => loop {
+                match self.cast_remote(&message) {
+                    Err(CastError::Overloaded) => any.home().ready(LaneKey(any.serial())).await,
+                    sent => return sent,
+                }
+            },
+        }
+    }
+
+    /// Calls by hand, for actors written without the macro: `make` puts the reply into the message.
+    ///
+    /// Such a call reaches local actors only; see [`Call::new`] for the general form.
+    pub fn call<R: Send + 'static>(
+        &self,
+        make: impl FnOnce(Reply<R>) -> A::Message,
+    ) -> Call<A, R> {
+        Call::new(self, None, make)
+    }
+
+    fn cast_remote(&self, message: &A::Message) -> Result<(), CastError> {
+        let any = self.any();
+        if any.is_local() {
+            return Err(CastError::NoProc);
+        }
+        let wire = A::wire();
+        let wire = wire.as_ref().ok_or_else(local_only::<A>)?;
+        let key = wire.key(message).ok_or_else(local_only::<A>)?;
+        any.home().allows(wire.name, key)?;
+        let header = crate::wire::Header::Cast { to: any.serial(), key };
+        let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
+        any.home().send(LaneKey(any.serial()), Urgency::Refusable, &header, &mut payload)
+    }
+}
+
+pub(crate) fn local_only<A: Actor>() -> CastError {
+    let name = std::any::type_name::<A>();
+    CastError::BadMessage(format!("{name} has no name on the wire: it stays on its own node"))
+}

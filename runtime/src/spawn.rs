@@ -1,0 +1,355 @@
+//! Spawning: the same here and on another node, with link, monitor and name in one step.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::actor::{Actor, Remote};
+use crate::carrier::{BoxFuture, LaneKey, Urgency};
+use crate::cell::AnyCell;
+use crate::error::{CallError, SpawnError};
+use crate::identity::NodeId;
+use crate::info::MonitorRef;
+use crate::node::Node;
+use crate::peer::{Peer, ReplySlot};
+use crate::pid::{AnyPid, Pid};
+use crate::reason::ExitReason;
+use crate::signal::Signal;
+use crate::types;
+use crate::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
+
+/// How long `init` may take unless told otherwise. As a call: nothing waits for ever.
+pub const SPAWN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// What a spawn asks for beside type and arguments.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) parent: Option<AnyPid>,
+    pub(crate) link: bool,
+    pub(crate) monitor: Option<MonitorRef>,
+    pub(crate) name: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) capacity: Option<usize>,
+    /// A supervisor sees to its end, so the node's shutdown leaves it to that.
+    pub(crate) supervised: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            link: false,
+            monitor: None,
+            name: None,
+            timeout: SPAWN_TIMEOUT_DEFAULT,
+            capacity: None,
+            supervised: false,
+        }
+    }
+}
+
+/// A spawn that has not started yet: await it, after setting what it should come with.
+///
+/// The reply comes before any other signal of the child. On failure there is no child, no link, no
+/// monitor and no `Down`. Source: `erlang:spawn_request/5`.
+#[must_use = "a spawn does nothing until it is awaited"]
+pub struct Spawn<A: Actor> {
+    node: Node,
+    on: Option<NodeId>,
+    args: A::Args,
+    encode: Option<EncodeArgs<A>>,
+    options: Options,
+}
+
+type EncodeArgs<A> = fn(<A as Actor>::Args) -> Result<EncodedArgs, SpawnError>;
+
+impl<A: Actor> Spawn<A> {
+    pub(crate) fn local(node: Node, args: A::Args) -> Self {
+        Self { node, on: None, args, encode: None, options: Options::default() }
+    }
+
+    pub(crate) fn on(node: Node, peer: NodeId, args: A::Args) -> Self
+    where
+        A: Remote,
+    {
+        let encode = Some(EncodedArgs::of::<A> as EncodeArgs<A>);
+        Self { node, on: Some(peer), args, encode, options: Options::default() }
+    }
+
+    pub(crate) fn child_of(mut self, parent: &AnyPid) -> Self {
+        self.options.parent = Some(parent.clone());
+        self
+    }
+
+    pub(crate) fn supervised(mut self) -> Self {
+        self.options.supervised = true;
+        self
+    }
+
+    /// Makes the spawn one of the actor with this pid, for `linked` and `monitored`.
+    pub fn from<B: Actor>(self, cx: &crate::context::Cx<B>) -> Self {
+        let parent = cx.pid();
+        self.child_of(parent.any())
+    }
+
+    /// Links the child to the spawning actor. Without one, it has no effect.
+    pub fn linked(mut self) -> Self {
+        self.options.link = self.options.parent.is_some();
+        self
+    }
+
+    /// Has the spawning actor monitor the child. Without one, there is nobody to get the `Down`.
+    pub fn monitored(mut self) -> MonitoredSpawn<A> {
+        let monitor = self.node.next_monitor();
+        self.options.monitor = self.options.parent.as_ref().map(|_| monitor);
+        MonitoredSpawn { spawn: self, monitor }
+    }
+
+    /// Registers the child under a name of its own node.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Lets `init` take at most so long.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// Sets how many messages the mailbox of a local child holds, instead of `Actor::CAPACITY`.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.options.capacity = Some(messages);
+        self
+    }
+
+    async fn start(self) -> Result<Pid<A>, SpawnError> {
+        let Self { node, on, args, encode, options } = self;
+        let on = on.filter(|peer| peer != node.name());
+        let any = match (on, encode) {
+            (Some(peer), Some(encode)) => {
+                spawn_encoded(&node, &peer, encode(args)?, &options).await?
+            }
+            _ => {
+                let (sender, answer) = oneshot::channel();
+                let birth = Birth { options: options.clone(), answer: Answer::Here(sender) };
+                node.start_actor::<A>(args, options, birth).await;
+                answer.await.unwrap_or(Err(SpawnError::ShuttingDown))?
+            }
+        };
+        Ok(Pid::typed(any))
+    }
+}
+
+impl<A: Actor> IntoFuture for Spawn<A> {
+    type Output = Result<Pid<A>, SpawnError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+impl<A: Actor> fmt::Debug for Spawn<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn").field("on", &self.on).field("options", &self.options).finish()
+    }
+}
+
+/// A spawn whose child is monitored from its first moment: gives the pid and the monitor.
+#[must_use = "a spawn does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct MonitoredSpawn<A: Actor> {
+    spawn: Spawn<A>,
+    monitor: MonitorRef,
+}
+
+impl<A: Actor> MonitoredSpawn<A> {
+    /// See [`Spawn::linked`].
+    pub fn linked(mut self) -> Self {
+        self.spawn = self.spawn.linked();
+        self
+    }
+}
+
+impl<A: Actor> IntoFuture for MonitoredSpawn<A> {
+    type Output = Result<(Pid<A>, MonitorRef), SpawnError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let monitor = self.monitor;
+        Box::pin(async move { Ok((self.spawn.start().await?, monitor)) })
+    }
+}
+
+/// A registered type and its arguments, ready for the wire.
+pub(crate) struct EncodedArgs {
+    type_name: &'static str,
+    key: MethodKey,
+    bytes: Vec<u8>,
+}
+
+impl EncodedArgs {
+    fn of<A: Remote>(args: A::Args) -> Result<Self, SpawnError> {
+        let mut bytes = Vec::new();
+        match wire::append(&args, &mut bytes) {
+            Ok(()) => Ok(Self { type_name: A::NAME, key: types::args_key::<A>(), bytes }),
+            Err(error) => Err(SpawnError::BadArguments(error.to_string())),
+        }
+    }
+}
+
+async fn spawn_encoded(
+    node: &Node,
+    on: &NodeId,
+    args: EncodedArgs,
+    options: &Options,
+) -> Result<AnyPid, SpawnError> {
+    let peer = node.reach(on).await.map_err(|_| SpawnError::NoConnection(on.clone()))?;
+    let call = node.next_call();
+    let (sender, answer) = oneshot::channel();
+    let slot = SpawnSlot { peer: Arc::clone(&peer), options: options.clone(), sender };
+    peer.wait_for(call, Box::new(slot));
+    let forget = Forget { peer: Arc::clone(&peer), call };
+    let request = SpawnRequest {
+        call,
+        type_name: args.type_name.to_owned(),
+        args: args.key,
+        parent: options.parent.as_ref().map(AnyPid::serial),
+        link: options.link,
+        monitor: options.monitor,
+        name: options.name.clone(),
+        timeout_ms: u32::try_from(options.timeout.as_millis()).unwrap_or(u32::MAX),
+    };
+    let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
+    let mut payload = |out: &mut Vec<u8>| {
+        out.extend_from_slice(&args.bytes);
+        Ok(())
+    };
+    peer.send(lane, Urgency::Refusable, &Header::Spawn(request), &mut payload)?;
+    let answer = tokio::time::timeout(options.timeout, answer).await;
+    drop(forget);
+    match answer {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_closed)) => Err(SpawnError::NoConnection(on.clone())),
+        Err(_elapsed) => Err(SpawnError::Timeout),
+    }
+}
+
+/// Stops waiting for an answer when the asker does.
+struct Forget {
+    peer: Arc<Peer>,
+    call: CallRef,
+}
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        drop(self.peer.take_slot(self.call));
+    }
+}
+
+/// Takes the answer to a remote spawn: the bonds are installed here, on the reader's thread, before
+/// any later signal of the child can be read.
+pub(crate) struct SpawnSlot {
+    peer: Arc<Peer>,
+    options: Options,
+    sender: oneshot::Sender<Result<AnyPid, SpawnError>>,
+}
+
+impl ReplySlot for SpawnSlot {
+    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>) {
+        let Self { peer, options, sender } = *self;
+        let answer = answer
+            .map_err(|error| match error {
+                CallError::NoConnection(node) => SpawnError::NoConnection(node),
+                error => SpawnError::InitFailed(ExitReason::error(error)),
+            })
+            .and_then(|bytes| {
+                let decoded = wire::decode::<Result<u64, SpawnError>>(bytes);
+                decoded.map_err(|error| SpawnError::InitFailed(ExitReason::error(error)))?
+            })
+            .map(|serial| AnyPid::new(peer, serial));
+        if let Ok(child) = &answer {
+            bind_parent(node, &options, child);
+        }
+        if let Err(Ok(child)) = sender.send(answer) {
+            // Nobody waits any more: a child that nobody knows of is not left behind.
+            node.signal(&child, Signal::Kill);
+        }
+    }
+}
+
+/// The parent's half of the bonds asked for with a spawn.
+fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
+    let Some(parent) = &options.parent else { return };
+    let bound = node.cell(parent.serial()).filter(|_| parent.is_local()).map(|cell| {
+        cell.core().with_bonds(|bonds| {
+            if options.link {
+                bonds.link(child.clone());
+            }
+            if let Some(monitor) = options.monitor {
+                bonds.monitor(monitor, child.clone());
+            }
+        })
+    });
+    if matches!(bound, Some(Ok(()))) {
+        node.bond(parent, child);
+    } else if options.link {
+        node.signal(child, Signal::no_proc_exit(parent));
+    }
+}
+
+/// Who hears how a spawn went, and the bonds to install when it went well.
+pub(crate) struct Birth {
+    pub(crate) options: Options,
+    pub(crate) answer: Answer,
+}
+
+pub(crate) enum Answer {
+    Here(oneshot::Sender<Result<AnyPid, SpawnError>>),
+    There { peer: Arc<Peer>, call: CallRef },
+}
+
+impl Birth {
+    /// The child runs: both halves of its bonds are installed, then the asker is told.
+    pub(crate) fn succeed(self, node: &Node, child: &dyn AnyCell) {
+        let Self { options, answer } = self;
+        let (pid, core) = (child.core().pid(), child.core());
+        if let Some(parent) = &options.parent {
+            if let Some(monitor) = options.monitor {
+                let _ = core.with_bonds(|bonds| bonds.add_watcher(parent.clone(), monitor));
+            }
+            node.bond(pid, parent);
+        }
+        match answer {
+            Answer::Here(sender) => {
+                bind_parent(node, &options, pid);
+                if sender.send(Ok(pid.clone())).is_err() {
+                    core.kill(ExitReason::Killed);
+                }
+            }
+            Answer::There { peer, call } => {
+                let header = Header::Spawned { call, serial: pid.serial() };
+                let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
+                if peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(())).is_err() {
+                    tracing::debug!(%pid, "spawned for a node that is gone");
+                }
+            }
+        }
+    }
+
+    /// There is no child.
+    pub(crate) fn fail(self, error: SpawnError) {
+        match self.answer {
+            Answer::Here(sender) => drop(sender.send(Err(error))),
+            Answer::There { peer, call } => {
+                let header = Header::SpawnFailed { call, error };
+                let lane = LaneKey(self.options.parent.as_ref().map_or(0, AnyPid::serial));
+                let _ = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The bytes of envelopes: a postcard header, then the payload as the tail of the frame.
+//!
+//! Append-only: a new kind of envelope is a new variant at the end. Pids inside headers are serials:
+//! the sender's own actors and the receiver's own actors are all that a header names, and the
+//! session says which nodes and incarnations these are.
+
+use postcard::ser_flavors::Flavor;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CallError, SpawnError};
+use crate::info::MonitorRef;
+use crate::reason::ExitReason;
+
+/// Identifies a method of an actor type with its whole schema: see `fingerprint`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MethodKey(pub [u8; 8]);
+
+/// Identifies a call or spawn that waits for its answer. Unique on the asking node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CallRef(pub u64);
+
+/// The first part of every envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Header {
+    /// Tail: the encoded arguments.
+    Cast { to: u64, key: MethodKey },
+    /// Tail: the encoded arguments. To whoever holds a local name there.
+    CastNamed { to: String, key: MethodKey },
+    /// Tail: the encoded arguments.
+    Call { to: u64, key: MethodKey, call: CallRef, deadline_ms: u32 },
+    /// Tail: the encoded reply.
+    Reply { call: CallRef },
+    ReplyError { call: CallRef, error: CallError },
+    /// Tail: the encoded arguments.
+    Spawn(SpawnRequest),
+    Spawned { call: CallRef, serial: u64 },
+    SpawnFailed { call: CallRef, error: SpawnError },
+    Link { from: u64, to: u64 },
+    Unlink { from: u64, to: u64 },
+    Exit { from: u64, to: u64, reason: ExitReason, linked: bool },
+    Stop { to: u64, reason: ExitReason },
+    Kill { to: u64 },
+    Monitor { watcher: u64, monitor: MonitorRef, to: u64 },
+    Demonitor { watcher: u64, monitor: MonitorRef, to: u64 },
+    Down { watcher: u64, monitor: MonitorRef, from: u64, reason: ExitReason },
+    /// Asks for the serial behind a local name; the tail of the reply is an `Option<u64>`.
+    WhereIs { call: CallRef, name: String },
+}
+
+/// What a remote spawn asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpawnRequest {
+    pub(crate) call: CallRef,
+    pub(crate) type_name: String,
+    /// Fingerprint of the arguments' schema; a mismatch is `BadArguments`.
+    pub(crate) args: MethodKey,
+    /// The asking actor, if one asks.
+    pub(crate) parent: Option<u64>,
+    pub(crate) link: bool,
+    pub(crate) monitor: Option<MonitorRef>,
+    pub(crate) name: Option<String>,
+    pub(crate) timeout_ms: u32,
+}
+
+/// Appends `header` to `out`.
+pub(crate) fn put(header: &Header, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    append(header, out)
+}
+
+/// Splits an envelope into its header and tail. Every byte of an envelope without a payload must be
+/// consumed.
+pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error> {
+    let (header, tail) = postcard::take_from_bytes::<Header>(envelope)?;
+    let has_payload = matches!(
+        header,
+        Header::Cast { .. }
+            | Header::CastNamed { .. }
+            | Header::Call { .. }
+            | Header::Reply { .. }
+            | Header::Spawn(_)
+    );
+    if has_payload || tail.is_empty() {
+        Ok((header, tail))
+    } else {
+        Err(postcard::Error::DeserializeBadEncoding)
+    }
+}
+
+/// Encodes a value onto the end of `out`.
+///
+/// # Errors
+/// The value does not serialize; `out` may then hold a part of it.
+pub fn append<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    postcard::serialize_with_flavor(value, Append(out))
+}
+
+/// Decodes a value that must take up all of `bytes`.
+///
+/// # Errors
+/// The bytes are not a `T`, or more follow it.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, postcard::Error> {
+    match postcard::take_from_bytes(bytes)? {
+        (value, []) => Ok(value),
+        (_, [_, ..]) => Err(postcard::Error::DeserializeBadEncoding),
+    }
+}
+
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
