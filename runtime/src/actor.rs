@@ -65,8 +65,8 @@ pub trait Actor: Sized + Send + 'static {
     }
 }
 
-/// An actor that can be spawned from, and sent to from, other nodes.
-pub trait Remote: Actor<Args: Serialize + DeserializeOwned> {
+/// An actor that other nodes can send to.
+pub trait Remote: Actor {
     /// Its stable name in the cluster. Choose it once; moving or renaming the type must not change it.
     const NAME: &'static str;
 
@@ -97,6 +97,12 @@ pub trait Remote: Actor<Args: Serialize + DeserializeOwned> {
         reply: ReplyTo,
     ) -> std::result::Result<Self::Message, postcard::Error>;
 }
+
+/// An actor that other nodes can spawn: a remote one whose arguments travel. Implemented for all
+/// such types.
+pub trait Spawnable: Remote<Args: Serialize + DeserializeOwned> {}
+
+impl<A: Remote<Args: Serialize + DeserializeOwned>> Spawnable for A {}
 
 /// One method of a remote actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +140,9 @@ impl<A: Remote> Wire<A> {
 impl<A: Actor> Wire<A> {
     /// The key of the method that `message` is for.
     pub(crate) fn key(&self, message: &A::Message) -> Option<MethodKey> {
-        (self.methods)().get((self.method)(message)).map(|method| method.key)
+        (self.methods)()
+            .get((self.method)(message))
+            .map(|method| method.key)
     }
 }
 

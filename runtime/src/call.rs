@@ -30,7 +30,7 @@ use crate::wire::{self, CallRef, Header};
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
 pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
-type Answer<R> = Result<R, CallError>;
+pub(crate) type Answer<R> = Result<R, CallError>;
 
 /// How a reply of this type is read from the wire; `None` for actors that stay on their node.
 pub type DecodeReply<R> = Option<fn(&[u8]) -> Result<R, postcard::Error>>;
@@ -62,13 +62,19 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
     ) -> Self {
         let (reply, answer) = match pid.place() {
             Place::Here(_) => {
-                let (sender, receiver) = oneshot::channel();
-                (Reply { to: Some(To::Here(sender)) }, Some(receiver))
+                let (reply, answer) = Reply::pair();
+                (reply, Some(answer))
             }
             Place::There(_) => (Reply { to: None }, None),
         };
         let (message, pid) = (make(reply), pid.clone());
-        Self { message, pid, answer, decode, timeout: CALL_TIMEOUT_DEFAULT }
+        Self {
+            message,
+            pid,
+            answer,
+            decode,
+            timeout: CALL_TIMEOUT_DEFAULT,
+        }
     }
 
     /// Waits at most so long for the answer. The deadline travels with the call.
@@ -81,10 +87,19 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
     ///
     /// Never fails at once: what goes wrong here is the answer of the [`PendingCall`].
     pub fn send(self) -> PendingCall<R> {
-        let Self { message, pid, answer, decode, timeout } = self;
+        let Self {
+            message,
+            pid,
+            answer,
+            decode,
+            timeout,
+        } = self;
         let state = match (pid.place(), answer) {
             (Place::Here(cell), Some(answer)) => match cell.push(message) {
-                Ok(()) => Pending::Here { answer, callee: Arc::clone(cell) as Arc<dyn AnyCell> },
+                Ok(()) => Pending::Here {
+                    answer,
+                    callee: Arc::clone(cell) as Arc<dyn AnyCell>,
+                },
                 Err(error) => Pending::Failed(error.into()),
             },
             (Place::There(any), _) => {
@@ -95,7 +110,11 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             }
             (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
         };
-        PendingCall { state, deadline: Instant::now() + timeout, timer: None }
+        PendingCall {
+            state,
+            deadline: Instant::now() + timeout,
+            timer: None,
+        }
     }
 }
 
@@ -117,9 +136,18 @@ fn send_remote<A: Actor, R: Send + 'static>(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(Slot { sender, decode }));
-    let pending = Pending::There { answer, call, peer: Arc::clone(peer) };
+    let pending = Pending::There {
+        answer,
+        call,
+        peer: Arc::clone(peer),
+    };
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    let header = Header::Call { to, key, call, deadline_ms };
+    let header = Header::Call {
+        to,
+        key,
+        call,
+        deadline_ms,
+    };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
     peer.send(LaneKey(to), Urgency::Refusable, &header, &mut payload)?;
     Ok(pending)
@@ -153,10 +181,19 @@ pub struct PendingCall<R> {
 }
 
 enum Pending<R> {
-    Here { answer: oneshot::Receiver<Answer<R>>, callee: Arc<dyn AnyCell> },
-    There { answer: oneshot::Receiver<Answer<R>>, call: CallRef, peer: Arc<Peer> },
+    Here {
+        answer: oneshot::Receiver<Answer<R>>,
+        callee: Arc<dyn AnyCell>,
+    },
+    There {
+        answer: oneshot::Receiver<Answer<R>>,
+        call: CallRef,
+        peer: Arc<Peer>,
+    },
     /// The actor dropped the reply: it is ending, or it will never answer.
-    Unanswered { ended: oneshot::Receiver<ExitReason> },
+    Unanswered {
+        ended: oneshot::Receiver<ExitReason>,
+    },
     Failed(CallError),
 }
 
@@ -179,9 +216,9 @@ impl<R> PendingCall<R> {
                     });
                 }
                 Pending::Unanswered { ended } => {
-                    return Pin::new(ended).poll(cx).map(|reason| {
-                        Err(reason.map_or(CallError::NoProc, CallError::Down))
-                    });
+                    return Pin::new(ended)
+                        .poll(cx)
+                        .map(|reason| Err(reason.map_or(CallError::NoProc, CallError::Down)));
                 }
                 Pending::Failed(error) => return Poll::Ready(Err(error.clone())),
             }
@@ -198,8 +235,9 @@ impl<R> Future for PendingCall<R> {
             return Poll::Ready(answer);
         }
         let deadline = this.deadline;
-        let timer =
-            this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         timer.as_mut().poll(cx).map(|()| Err(CallError::Timeout))
     }
 }
@@ -216,7 +254,9 @@ impl<R> Unpin for PendingCall<R> {}
 
 impl<R> fmt::Debug for PendingCall<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingCall").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("PendingCall")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,7 +271,9 @@ impl<A: Actor, R: Send + 'static> IntoFuture for Call<A, R> {
 
 impl<A: Actor, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -246,7 +288,10 @@ pub struct Reply<R> {
 
 enum To<R> {
     Here(oneshot::Sender<Answer<R>>),
-    There(RemoteReply, fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>),
+    There(
+        RemoteReply,
+        fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>,
+    ),
 }
 
 impl<R> Reply<R> {
@@ -260,10 +305,25 @@ impl<R> Reply<R> {
     }
 }
 
+impl<R> Reply<R> {
+    /// A reply and where its answer comes out.
+    pub(crate) fn pair() -> (Self, oneshot::Receiver<Answer<R>>) {
+        let (sender, receiver) = oneshot::channel();
+        (
+            Self {
+                to: Some(To::Here(sender)),
+            },
+            receiver,
+        )
+    }
+}
+
 impl<R: Serialize> Reply<R> {
     /// The reply to a call that came over the wire.
     pub fn remote(to: ReplyTo) -> Self {
-        Self { to: to.0.map(|remote| To::There(remote, wire::append::<R>)) }
+        Self {
+            to: to.0.map(|remote| To::There(remote, wire::append::<R>)),
+        }
     }
 }
 
@@ -306,7 +366,13 @@ impl CallBack {
         callee: Arc<dyn AnyCell>,
         deadline: Instant,
     ) -> Arc<Self> {
-        Arc::new(Self { peer, call, callee, deadline, state: Mutex::new(BackState::Arriving) })
+        Arc::new(Self {
+            peer,
+            call,
+            callee,
+            deadline,
+            state: Mutex::new(BackState::Arriving),
+        })
     }
 
     /// The call is in the mailbox; its reply may be gone already.
@@ -326,8 +392,15 @@ impl CallBack {
 
     /// Answers with an error. Fails only with the session, which the caller sees by itself.
     pub(crate) fn refuse(&self, error: CallError) {
-        let header = Header::ReplyError { call: self.call, error };
-        let _ = self.peer.send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| Ok(()));
+        let header = Header::ReplyError {
+            call: self.call,
+            error,
+        };
+        let _ = self
+            .peer
+            .send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| {
+                Ok(())
+            });
     }
 
     fn tell_when_ended(self: &Arc<Self>) {
@@ -344,7 +417,9 @@ impl RemoteReply {
         let back = &self.0;
         *back.state.lock() = BackState::Sent;
         let header = Header::Reply { call: back.call };
-        let sent = back.peer.send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
+        let sent = back
+            .peer
+            .send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
         if let Err(CastError::BadMessage(why)) = sent {
             back.refuse(CallError::BadMessage(format!("the reply: {why}")));
         }
@@ -371,6 +446,9 @@ impl Drop for RemoteReply {
 
 impl fmt::Debug for RemoteReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RemoteReply").field(&self.0.peer).field(&self.0.call).finish()
+        f.debug_tuple("RemoteReply")
+            .field(&self.0.peer)
+            .field(&self.0.call)
+            .finish()
     }
 }

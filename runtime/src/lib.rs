@@ -4,6 +4,7 @@ mod actor;
 mod call;
 mod carrier;
 mod cell;
+mod child;
 mod context;
 mod counters;
 mod error;
@@ -12,9 +13,11 @@ mod hosting;
 mod identity;
 mod info;
 mod ingress;
+mod inspect;
 mod lookup;
 mod mailbox;
 mod membership;
+mod monitor;
 mod names;
 mod node;
 mod peer;
@@ -25,14 +28,18 @@ mod resident;
 mod sending;
 mod signal;
 mod spawn;
+mod supervisor;
 mod types;
 mod wire;
 
-pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Wire};
-pub use call::{CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, Reply, ReplyTo, decode_reply};
+pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
+pub use call::{
+    CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, Reply, ReplyTo, decode_reply,
+};
 pub use carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
 };
+pub use child::{ChildSpec, Placement, spec, spec_on};
 pub use context::Cx;
 pub use counters::{Counters, Counts};
 pub use error::{CallError, CastError, SpawnError};
@@ -40,15 +47,19 @@ pub use fingerprint::{method_key, shape};
 pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
 pub use info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
 pub use ingress::{Ingress, ProtocolViolation, SessionIngress};
+pub use inspect::ActorInfo;
 pub use mailbox::CAPACITY_DEFAULT;
+pub use monitor::Monitor;
 pub use names::{NAME_BYTES_MAX, RegisterError};
 pub use node::{Node, NodeParts, On, PidTextError};
 pub use pid::{AnyPid, Pid, PidParseError, PidText};
+pub use postcard::Error as WireError;
+pub use proto::supervision::{ChildError, Intensity, Restart, Shutdown, Strategy};
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
 pub use spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
-pub use types::DuplicateType;
-pub use postcard::Error as WireError;
 pub use starlings_macros::actor;
+pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};
+pub use types::DuplicateType;
 pub use wire::{CallRef, MethodKey, append, decode};
 
 /// Logs an event that no `#[info]` method takes. What the macro calls.

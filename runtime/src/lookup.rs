@@ -24,7 +24,10 @@ pub(crate) async fn whereis(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(SerialSlot(sender)));
-    let header = Header::WhereIs { call, name: name.to_owned() };
+    let header = Header::WhereIs {
+        call,
+        name: name.to_owned(),
+    };
     peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
     match tokio::time::timeout(CALL_TIMEOUT_DEFAULT, answer).await {
         Ok(Ok(serial)) => Ok(serial?.map(|serial| AnyPid::new(Arc::clone(&peer), serial))),
@@ -60,11 +63,18 @@ pub(crate) fn cast_named<A: Remote>(
     let no_connection = || CastError::NoConnection(place.clone());
     let peer = node.connected_peer(place).ok_or_else(no_connection)?;
     let wire = Wire::<A>::of();
-    let key = wire.key(&message).ok_or_else(crate::sending::local_only::<A>)?;
+    let key = wire
+        .key(&message)
+        .ok_or_else(crate::sending::local_only::<A>)?;
     peer.allows(A::NAME, key)?;
-    let header = Header::CastNamed { to: name.to_owned(), key };
+    let header = Header::CastNamed {
+        to: name.to_owned(),
+        key,
+    };
     let lane = LaneKey(lane_of(name));
-    peer.send(lane, Urgency::Refusable, &header, &mut |out| A::encode(&message, out))
+    peer.send(lane, Urgency::Refusable, &header, &mut |out| {
+        A::encode(&message, out)
+    })
 }
 
 /// The lane of a named receiver: always the same for the same name.

@@ -101,7 +101,9 @@ impl<M> Mailbox<M> {
     pub(crate) async fn push_wait(&self, message: M) -> Result<(), M> {
         let mut unsent = Some(message);
         poll_fn(|cx| {
-            let Some(message) = unsent.take() else { return Poll::Ready(Ok(())) };
+            let Some(message) = unsent.take() else {
+                return Poll::Ready(Ok(()));
+            };
             let mut state = self.state.lock();
             if state.closed {
                 return Poll::Ready(Err(message));
@@ -166,12 +168,20 @@ impl<M> Mailbox<M> {
             if ready {
                 std::mem::swap(&mut state.queue, batch);
                 state.idle = None;
-            } else if !state.idle.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            } else if !state
+                .idle
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 state.idle = Some(cx.waker().clone());
             }
             drop(state);
             senders.into_iter().for_each(Waker::wake);
-            if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if ready {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }
@@ -214,6 +224,8 @@ fn wake<M>(mut state: parking_lot::MutexGuard<'_, State<M>>) {
 
 impl<M> std::fmt::Debug for Mailbox<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Mailbox")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }

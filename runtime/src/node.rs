@@ -9,7 +9,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use crate::actor::{Actor, Remote};
+use crate::actor::{Actor, Remote, Spawnable};
 use crate::carrier::{Carrier, ConnectError, LaneKey, Urgency};
 use crate::cell::{ActorCell, AnyCell};
 use crate::counters::Counters;
@@ -67,14 +67,17 @@ impl NodeParts {
     /// A node with this name and incarnation, and no spawnable types.
     #[must_use]
     pub fn new(instance: NodeInstance) -> Self {
-        Self { instance, types: TypeTable::default() }
+        Self {
+            instance,
+            types: TypeTable::default(),
+        }
     }
 
     /// Lets other nodes spawn `A` here.
     ///
     /// # Errors
     /// Another type has the same name; the parts are unchanged but for that name.
-    pub fn add_spawnable<A: Remote>(&mut self) -> Result<(), DuplicateType> {
+    pub fn add_spawnable<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
         self.types.add::<A>()
     }
 
@@ -135,7 +138,10 @@ impl Node {
     /// Another node, or this one by name, as the place of a spawn.
     #[must_use]
     pub fn on(&self, node: &NodeId) -> On {
-        On { node: self.clone(), place: node.clone() }
+        On {
+            node: self.clone(),
+            place: node.clone(),
+        }
     }
 
     /// Types a pid, and binds it to this node: see [`Node::bind`].
@@ -147,8 +153,15 @@ impl Node {
     /// The same pid, usable from this node. Pids that this node made or received are so already.
     #[must_use]
     pub fn bind(&self, pid: &AnyPid) -> AnyPid {
-        let bound = pid.home().owner().is_some_and(|owner| Arc::ptr_eq(&owner.0, &self.0));
-        if bound { pid.clone() } else { AnyPid::new(self.peer(pid.instance()), pid.serial()) }
+        let bound = pid
+            .home()
+            .owner()
+            .is_some_and(|owner| Arc::ptr_eq(&owner.0, &self.0));
+        if bound {
+            pid.clone()
+        } else {
+            AnyPid::new(self.peer(pid.instance()), pid.serial())
+        }
     }
 
     /// Reads a pid as people write it: `<0.7>` and `<this-node.7>` are local, `<node.7>` is of the
@@ -157,7 +170,11 @@ impl Node {
     /// # Errors
     /// It is not a pid, or of a node that is not connected, so that its incarnation is unknown.
     pub fn parse_pid(&self, text: &str) -> Result<AnyPid, PidTextError> {
-        let PidText { node, incarnation, serial } = text.parse()?;
+        let PidText {
+            node,
+            incarnation,
+            serial,
+        } = text.parse()?;
         let node = match node {
             Some(node) if node != *self.name() => node,
             Some(_) | None => return Ok(self.own_pid(serial)),
@@ -179,7 +196,8 @@ impl Node {
         if pid.is_local() {
             return self.cell(pid.serial()).is_some();
         }
-        self.connected_peer(pid.node()).is_some_and(|peer| peer.instance() == pid.instance())
+        self.connected_peer(pid.node())
+            .is_some_and(|peer| peer.instance() == pid.instance())
     }
 
     /// Gives a local actor a name on this node. The name goes when the actor ends.
@@ -243,7 +261,8 @@ impl Node {
             !cell.core().is_supervised() && system != Some(cell.core().pid())
         };
         self.stop_all(loose).await;
-        self.stop_all(|cell| system == Some(cell.core().pid())).await;
+        self.stop_all(|cell| system == Some(cell.core().pid()))
+            .await;
         if let Some(carrier) = self.0.carrier.get() {
             carrier.shutdown().await;
         }
@@ -253,15 +272,22 @@ impl Node {
 
     async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
         let cells = self.cells().into_iter().filter(which).collect::<Vec<_>>();
-        let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
-        cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
+        let ends = cells
+            .iter()
+            .map(|cell| cell.core().when_ended())
+            .collect::<Vec<_>>();
+        cells
+            .iter()
+            .for_each(|cell| cell.stop(ExitReason::Shutdown));
         let all = async {
             for end in ends {
                 let _ = end.await;
             }
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, all).await.is_err() {
-            cells.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
+            cells
+                .iter()
+                .for_each(|cell| cell.core().kill(ExitReason::Killed));
         }
     }
 
@@ -293,13 +319,18 @@ impl Node {
         }
         let carrier = self.0.carrier.get().filter(|_| !self.is_closing());
         let carrier = carrier.ok_or(ConnectError::NoTransport)?;
-        carrier.connect(node.clone(), address.map(ToOwned::to_owned)).await
+        carrier
+            .connect(node.clone(), address.map(ToOwned::to_owned))
+            .await
     }
 
     /// Ends the session with a node; `false` if there is none.
     #[must_use = "it says whether there was a session"]
     pub fn disconnect(&self, node: &NodeId) -> bool {
-        self.0.carrier.get().is_some_and(|carrier| carrier.disconnect(node))
+        self.0
+            .carrier
+            .get()
+            .is_some_and(|carrier| carrier.disconnect(node))
     }
 
     /// A value that a service keeps with the node, by its type; made by `make` if it is not there.
@@ -318,13 +349,19 @@ impl Node {
             return Ok(peer);
         }
         self.connect(node, None).await?;
-        self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
+        self.connected_peer(node)
+            .ok_or_else(|| ConnectError::NoAddress(node.clone()))
     }
 
     /// Starts to connect on behalf of envelopes that `peer` keeps; `false` if that is hopeless.
     pub(crate) fn dial(&self, peer: &Arc<Peer>) -> bool {
         let target = peer.instance().node.clone();
-        let Some(carrier) = self.0.carrier.get().filter(|carrier| carrier.knows(&target)) else {
+        let Some(carrier) = self
+            .0
+            .carrier
+            .get()
+            .filter(|carrier| carrier.knows(&target))
+        else {
             return false;
         };
         let dialled = carrier.connect(target, None);
@@ -333,8 +370,11 @@ impl Node {
             let outcome = dialled.await;
             if peer.is_connecting() {
                 let superseded = outcome.is_ok() && node.is_superseded(peer.instance());
-                let reason =
-                    if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
+                let reason = if superseded {
+                    ExitReason::NoProc
+                } else {
+                    ExitReason::NoConnection
+                };
                 peer.lost(&node, &reason);
             }
         });
@@ -383,9 +423,17 @@ impl Node {
         self.0.cells.get(&serial).map(|cell| Arc::clone(&cell))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a list of all actors, for shutdown and views")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a list of all actors, for shutdown and views"
+    )]
     pub(crate) fn cells(&self) -> Vec<Arc<dyn AnyCell>> {
-        let mut cells: Vec<_> = self.0.cells.iter().map(|entry| Arc::clone(&entry)).collect();
+        let mut cells: Vec<_> = self
+            .0
+            .cells
+            .iter()
+            .map(|entry| Arc::clone(&entry))
+            .collect();
         cells.sort_unstable_by_key(|cell| cell.core().pid().serial());
         cells
     }
@@ -405,7 +453,9 @@ impl Node {
     ) -> Arc<C> {
         let serial = self.0.serials.fetch_add(1, Ordering::Relaxed);
         let cell = Arc::new(make(self.own_pid(serial)));
-        self.0.cells.insert(serial, Arc::clone(&cell) as Arc<dyn AnyCell>);
+        self.0
+            .cells
+            .insert(serial, Arc::clone(&cell) as Arc<dyn AnyCell>);
         cell
     }
 
@@ -420,13 +470,14 @@ impl Node {
             return birth.fail(SpawnError::ShuttingDown);
         }
         let capacity = options.capacity.unwrap_or(A::CAPACITY);
-        let cell = self
-            .add_endpoint(|pid| ActorCell::<A>::new(pid, capacity, options.supervised));
+        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, capacity, options.supervised));
         self.0.counters.note_spawned();
         let pid = cell.core().pid().clone();
         if let Some(name) = &options.name {
             if self.register(name, &pid).is_err() {
-                self.bury(&*cell, ExitReason::Normal);
+                if self.bury(&*cell, ExitReason::Normal) {
+                    self.0.counters.note_exited();
+                }
                 return birth.fail(SpawnError::NameTaken(name.clone()));
             }
         }
@@ -435,37 +486,65 @@ impl Node {
             let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
             self.bond(&pid, parent);
         }
-        let life =
-            resident::live(self.clone(), Arc::clone(&cell), args, birth, options.timeout);
+        let life = resident::live(
+            self.clone(),
+            Arc::clone(&cell),
+            args,
+            birth,
+            options.timeout,
+        );
         if let Some(switch) = hosting::host(Box::pin(life)).await {
             cell.core().set_kill_switch(switch);
         }
     }
 
     /// The end of an actor: everything it held is given up, and everyone bound to it is told.
-    pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) {
+    /// Says whether this was the first to say so.
+    pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
-        let Some((reason, farewell)) = cell.core().end(reason) else { return };
+        let Some((reason, farewell)) = cell.core().end(reason) else {
+            return false;
+        };
         cell.close_mailbox();
         self.0.cells.remove(&pid.serial());
         self.0.names.forget(pid.serial());
         self.unsubscribe_nodes(pid.serial());
-        self.0.counters.note_exited();
         tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
         for other in &farewell.links {
             let (from, reason) = (pid.clone(), reason.clone());
-            self.signal(other, Signal::Exit { from, reason, linked: true });
+            self.signal(
+                other,
+                Signal::Exit {
+                    from,
+                    reason,
+                    linked: true,
+                },
+            );
             self.unbond(pid, other);
         }
         for (watcher, monitor) in farewell.watchers {
             let (target, reason) = (pid.clone(), reason.clone());
-            self.signal(&watcher, Signal::Down { monitor, target, reason });
+            self.signal(
+                &watcher,
+                Signal::Down {
+                    monitor,
+                    target,
+                    reason,
+                },
+            );
             self.unbond(pid, &watcher);
         }
         for (monitor, target) in farewell.monitors {
-            self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
+            self.signal(
+                &target,
+                Signal::Demonitor {
+                    watcher: pid.clone(),
+                    monitor,
+                },
+            );
             self.unbond(pid, &target);
         }
+        true
     }
 
     /// Sends a signal, here or elsewhere. What cannot arrive is answered as if by the receiver.
@@ -478,7 +557,10 @@ impl Node {
         } else {
             let header = signal.clone().header(to.serial());
             let lane = LaneKey(to.serial());
-            match to.home().send(lane, Urgency::Forced, &header, &mut |_| Ok(())) {
+            match to
+                .home()
+                .send(lane, Urgency::Forced, &header, &mut |_| Ok(()))
+            {
                 Ok(()) => return,
                 Err(crate::error::CastError::NoProc) => ExitReason::NoProc,
                 Err(_) => ExitReason::NoConnection,
@@ -535,7 +617,7 @@ pub struct On {
 
 impl On {
     /// Spawns an actor there.
-    pub fn spawn<A: Remote>(&self, args: A::Args) -> Spawn<A> {
+    pub fn spawn<A: Spawnable>(&self, args: A::Args) -> Spawn<A> {
         Spawn::on(self.node.clone(), self.place.clone(), args)
     }
 

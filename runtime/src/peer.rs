@@ -153,7 +153,9 @@ impl Peer {
             }
             *route = Route::Connecting(Kept::default());
         }
-        let Route::Connecting(kept) = &mut *route else { return Err(no_connection()) };
+        let Route::Connecting(kept) = &mut *route else {
+            return Err(no_connection());
+        };
         let mut envelope = Vec::new();
         wire::put(header, &mut envelope)
             .and_then(|()| payload(&mut envelope))
@@ -232,7 +234,9 @@ impl Peer {
         match self.session() {
             Some(session) if !session.schemas.allows(type_name, key) => {
                 let node = &self.instance.node;
-                Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")))
+                Err(CastError::BadMessage(format!(
+                    "{type_name} has another schema on {node}"
+                )))
             }
             Some(_) | None => Ok(()),
         }

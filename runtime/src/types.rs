@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Remote;
+use crate::actor::Spawnable;
 use crate::error::SpawnError;
 use crate::fingerprint;
 use crate::node::Node;
@@ -31,13 +31,15 @@ pub struct DuplicateType {
 }
 
 impl TypeTable {
-    pub(crate) fn add<A: Remote>(&mut self) -> Result<(), DuplicateType> {
-        let second = Arc::new(Spawnable::<A>(PhantomData));
+    pub(crate) fn add<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
+        let second = Arc::new(TypeOf::<A>(PhantomData));
         let (name, added) = (A::NAME, second.rust_name());
         match self.types.insert(name, second) {
-            Some(first) if first.rust_name() != added => {
-                Err(DuplicateType { name, first: first.rust_name(), second: added })
-            }
+            Some(first) if first.rust_name() != added => Err(DuplicateType {
+                name,
+                first: first.rust_name(),
+                second: added,
+            }),
             Some(_) | None => Ok(()),
         }
     }
@@ -77,7 +79,7 @@ impl Schemas {
 }
 
 /// The key of a type's arguments.
-pub(crate) fn args_key<A: Remote>() -> MethodKey {
+pub(crate) fn args_key<A: Spawnable>() -> MethodKey {
     fingerprint::method_key::<A::Args, ()>(A::NAME, "init")
 }
 
@@ -93,9 +95,9 @@ pub(crate) trait SpawnableType: Send + Sync + fmt::Debug {
     fn start(&self, node: &Node, args: &[u8], options: Options, birth: Birth);
 }
 
-struct Spawnable<A>(PhantomData<fn() -> A>);
+struct TypeOf<A>(PhantomData<fn() -> A>);
 
-impl<A: Remote> SpawnableType for Spawnable<A> {
+impl<A: Spawnable> SpawnableType for TypeOf<A> {
     fn rust_name(&self) -> &'static str {
         std::any::type_name::<A>()
     }
@@ -121,7 +123,7 @@ impl<A: Remote> SpawnableType for Spawnable<A> {
     }
 }
 
-impl<A> fmt::Debug for Spawnable<A> {
+impl<A> fmt::Debug for TypeOf<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::any::type_name::<A>())
     }

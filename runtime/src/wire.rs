@@ -23,28 +23,82 @@ pub struct CallRef(pub u64);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Header {
     /// Tail: the encoded arguments.
-    Cast { to: u64, key: MethodKey },
+    Cast {
+        to: u64,
+        key: MethodKey,
+    },
     /// Tail: the encoded arguments. To whoever holds a local name there.
-    CastNamed { to: String, key: MethodKey },
+    CastNamed {
+        to: String,
+        key: MethodKey,
+    },
     /// Tail: the encoded arguments.
-    Call { to: u64, key: MethodKey, call: CallRef, deadline_ms: u32 },
+    Call {
+        to: u64,
+        key: MethodKey,
+        call: CallRef,
+        deadline_ms: u32,
+    },
     /// Tail: the encoded reply.
-    Reply { call: CallRef },
-    ReplyError { call: CallRef, error: CallError },
+    Reply {
+        call: CallRef,
+    },
+    ReplyError {
+        call: CallRef,
+        error: CallError,
+    },
     /// Tail: the encoded arguments.
     Spawn(SpawnRequest),
-    Spawned { call: CallRef, serial: u64 },
-    SpawnFailed { call: CallRef, error: SpawnError },
-    Link { from: u64, to: u64 },
-    Unlink { from: u64, to: u64 },
-    Exit { from: u64, to: u64, reason: ExitReason, linked: bool },
-    Stop { to: u64, reason: ExitReason },
-    Kill { to: u64 },
-    Monitor { watcher: u64, monitor: MonitorRef, to: u64 },
-    Demonitor { watcher: u64, monitor: MonitorRef, to: u64 },
-    Down { watcher: u64, monitor: MonitorRef, from: u64, reason: ExitReason },
+    Spawned {
+        call: CallRef,
+        serial: u64,
+    },
+    SpawnFailed {
+        call: CallRef,
+        error: SpawnError,
+    },
+    Link {
+        from: u64,
+        to: u64,
+    },
+    Unlink {
+        from: u64,
+        to: u64,
+    },
+    Exit {
+        from: u64,
+        to: u64,
+        reason: ExitReason,
+        linked: bool,
+    },
+    Stop {
+        to: u64,
+        reason: ExitReason,
+    },
+    Kill {
+        to: u64,
+    },
+    Monitor {
+        watcher: u64,
+        monitor: MonitorRef,
+        to: u64,
+    },
+    Demonitor {
+        watcher: u64,
+        monitor: MonitorRef,
+        to: u64,
+    },
+    Down {
+        watcher: u64,
+        monitor: MonitorRef,
+        from: u64,
+        reason: ExitReason,
+    },
     /// Asks for the serial behind a local name; the tail of the reply is an `Option<u64>`.
-    WhereIs { call: CallRef, name: String },
+    WhereIs {
+        call: CallRef,
+        name: String,
+    },
 }
 
 /// What a remote spawn asks for.

@@ -24,10 +24,13 @@ use proc_macro::TokenStream;
 ///
 /// Methods may be `async`, and may take `cx: &mut Cx<Self>`. For a type `Counter` this writes the
 /// enum `CounterMessage` and the trait `CounterMethods`, whose methods stand on `Pid<Counter>`.
-/// Options: `name = "…"`, `capacity = N` (messages in the mailbox), `crate = path` (where the runtime is).
+/// Options: `name = "…"`, `capacity = N` (messages in the mailbox), `spawnable = false` (reachable
+/// from other nodes, but started only here), `crate = path` (where the runtime is).
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = parse::actor(options.into(), item.into());
     let expanded = parsed.map(|actor| expand::actor(&actor));
-    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+    expanded
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }

@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, LitInt, LitStr,
-    Pat, Path, PathArguments, Result, ReturnType, Token, Type, parse_quote, parse2,
+    Attribute, Error, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, LitBool,
+    LitInt, LitStr, Pat, Path, PathArguments, Result, ReturnType, Token, Type, parse_quote, parse2,
 };
 
 /// An actor as written by the user.
@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) capacity: Option<LitInt>,
     pub(crate) runtime: Path,
+    /// Whether its arguments are to travel; false for a remote actor that is only started locally.
+    pub(crate) spawnable: bool,
 }
 
 /// A function of the block, with its arguments sorted out.
@@ -95,15 +97,30 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
                     async fn init(args: Args) -> Self, with or without arguments";
         return Err(Error::new(ident.span(), help));
     };
-    Ok(Actor { options, block, ty, ident, init, methods, infos, terminate })
+    Ok(Actor {
+        options,
+        block,
+        ty,
+        ident,
+        init,
+        methods,
+        infos,
+        terminate,
+    })
 }
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut options =
-            Self { name: None, capacity: None, runtime: parse_quote!(::starlings::runtime) };
+        let runtime = parse_quote!(::starlings::runtime);
+        let mut options = Self {
+            name: None,
+            capacity: None,
+            runtime,
+            spawnable: true,
+        };
         while !input.is_empty() {
-            let help = "the options of #[actor] are name = \"…\", capacity = N and crate = path";
+            let help = "the options of #[actor] are name = \"…\", capacity = N, spawnable = false \
+                        and crate = path";
             if input.peek(Token![crate]) {
                 input.parse::<Token![crate]>()?;
                 input.parse::<Token![=]>()?;
@@ -114,6 +131,7 @@ impl Parse for Options {
                 match option.to_string().as_str() {
                     "name" => options.name = Some(name(input.parse()?)?),
                     "capacity" => options.capacity = Some(input.parse()?),
+                    "spawnable" => options.spawnable = input.parse::<LitBool>()?.value,
                     _ => return Err(Error::new(option.span(), help)),
                 }
             }
@@ -130,7 +148,10 @@ fn name(name: LitStr) -> Result<LitStr> {
     if (1..=255).contains(&bytes) {
         return Ok(name);
     }
-    Err(Error::new(name.span(), "the wire name of an actor has 1 to 255 bytes"))
+    Err(Error::new(
+        name.span(),
+        "the wire name of an actor has 1 to 255 bytes",
+    ))
 }
 
 fn check_block(block: &ItemImpl) -> Result<()> {
@@ -148,7 +169,11 @@ fn check_block(block: &ItemImpl) -> Result<()> {
 
 fn type_ident(ty: &Type) -> Result<Ident> {
     let ident = match ty {
-        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .map(|segment| segment.ident.clone()),
         _ => None,
     };
     ident.ok_or_else(|| Error::new(ty.span(), "an actor is a struct or an enum"))
@@ -159,9 +184,13 @@ fn take_mark(item: &mut ImplItemFn) -> Result<Option<Mark>> {
     let mut twice = None;
     item.attrs.retain(|attribute| {
         let path = attribute.path();
-        let found = [("cast", Mark::Cast), ("call", Mark::Call), ("info", Mark::Info)]
-            .into_iter()
-            .find_map(|(word, mark)| path.is_ident(word).then_some(mark));
+        let found = [
+            ("cast", Mark::Cast),
+            ("call", Mark::Call),
+            ("info", Mark::Info),
+        ]
+        .into_iter()
+        .find_map(|(word, mark)| path.is_ident(word).then_some(mark));
         if found.is_some() && mark.is_some() {
             twice = Some(attribute.span());
         }
@@ -169,7 +198,10 @@ fn take_mark(item: &mut ImplItemFn) -> Result<Option<Mark>> {
         found.is_none()
     });
     match twice {
-        Some(span) => Err(Error::new(span, "a method is one of #[cast], #[call] and #[info]")),
+        Some(span) => Err(Error::new(
+            span,
+            "a method is one of #[cast], #[call] and #[info]",
+        )),
         None => Ok(mark),
     }
 }
@@ -184,7 +216,10 @@ fn method(item: &ImplItemFn, mark: Mark) -> Result<Method> {
     let kind = match (mark, reply) {
         (Mark::Cast, None) => Kind::Cast,
         (Mark::Cast, Some(ty)) => {
-            return Err(Error::new(ty.span(), "a #[cast] has no reply: make it a #[call]"));
+            return Err(Error::new(
+                ty.span(),
+                "a #[cast] has no reply: make it a #[call]",
+            ));
         }
         (_, Some(ty)) => Kind::Call(ty),
         (_, None) => Kind::Call(function.output.clone()),
@@ -264,7 +299,10 @@ fn function(item: &ImplItemFn) -> Result<Function> {
         ReturnType::Default => parse_quote!(()),
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
-    let docs = item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    let docs = item
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"));
     Ok(Function {
         ident: signature.ident.clone(),
         docs: docs.cloned().collect(),
@@ -296,9 +334,15 @@ fn param(pat: &Pat, ty: &Type) -> Result<Param> {
             let name = ident.ident.to_string();
             let bare = name.trim_start_matches('_');
             let bare = if bare.is_empty() { &name } else { bare };
-            Ok(Param::Argument(Ident::new(bare, ident.ident.span()), ty.clone()))
+            Ok(Param::Argument(
+                Ident::new(bare, ident.ident.span()),
+                ty.clone(),
+            ))
         }
-        other => Err(Error::new(other.span(), "an argument of a message has a plain name")),
+        other => Err(Error::new(
+            other.span(),
+            "an argument of a message has a plain name",
+        )),
     }
 }
 
@@ -319,7 +363,9 @@ impl Function {
     }
 
     pub(crate) fn defers_reply(&self) -> bool {
-        self.params.iter().any(|param| matches!(param, Param::Reply(_)))
+        self.params
+            .iter()
+            .any(|param| matches!(param, Param::Reply(_)))
     }
 
     pub(crate) fn span(&self) -> Span {

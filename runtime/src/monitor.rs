@@ -1,0 +1,121 @@
+//! Monitors for code outside of actors: a future that resolves to the one `Down`.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::call::CallBack;
+use crate::cell::{AnyCell, Core};
+use crate::error::CallError;
+use crate::info::{Down, Info};
+use crate::node::Node;
+use crate::pid::AnyPid;
+use crate::reason::ExitReason;
+use crate::signal::Signal;
+use crate::wire::MethodKey;
+
+/// Resolves when the watched actor has ended, or can no longer be seen. Dropping it demonitors.
+///
+/// Cancel safe: it may be polled again after any number of timeouts.
+#[must_use = "it does nothing but resolve"]
+pub struct Monitor {
+    node: Node,
+    cell: Arc<Watcher>,
+    down: oneshot::Receiver<Down>,
+}
+
+impl Node {
+    /// Watches an actor from outside of actors. Exactly one [`Down`] comes.
+    /// Source: `erlang:monitor/2`.
+    pub fn monitor(&self, pid: &impl AsRef<AnyPid>) -> Monitor {
+        let (sender, down) = oneshot::channel();
+        let slot = Mutex::new(Some(sender));
+        let cell = self.add_endpoint(|pid| Watcher {
+            core: Core::new(pid, "monitor", true),
+            slot,
+        });
+        let (target, monitor) = (self.bind(pid.as_ref()), self.next_monitor());
+        let watcher = cell.core.pid().clone();
+        let _ = cell
+            .core
+            .with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
+        self.bond(&watcher, &target);
+        self.signal(&target, Signal::Monitor { watcher, monitor });
+        Monitor {
+            node: self.clone(),
+            cell,
+            down,
+        }
+    }
+}
+
+impl Future for Monitor {
+    type Output = Down;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Down> {
+        match Pin::new(&mut self.get_mut().down).poll(cx) {
+            Poll::Ready(Ok(down)) => Poll::Ready(down),
+            // The sender lives in the cell, which this holds: it cannot have been dropped unsent.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.node.bury(&*self.cell, ExitReason::Normal);
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Monitor")
+            .field(self.cell.core.pid())
+            .finish()
+    }
+}
+
+/// What stands in the pid table for a [`Monitor`].
+#[derive(Debug)]
+struct Watcher {
+    core: Core,
+    slot: Mutex<Option<oneshot::Sender<Down>>>,
+}
+
+impl AnyCell for Watcher {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn deliver(&self, _: &Node, _: MethodKey, _: &[u8], back: Option<Arc<CallBack>>) {
+        if let Some(back) = back {
+            back.refuse(CallError::NoProc);
+        }
+    }
+
+    fn push_info(&self, info: Info) {
+        if let Ok(down) = info.downcast::<Down>() {
+            if let Some(sender) = self.slot.lock().take() {
+                let _ = sender.send(down);
+            }
+        }
+    }
+
+    fn stop(&self, _: ExitReason) {}
+
+    fn close_mailbox(&self) {}
+
+    fn mailbox_len(&self) -> u64 {
+        0
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

@@ -1,0 +1,410 @@
+//! Supervisors: actors that start, restart and stop their children.
+//!
+//! What to do is decided in `proto::supervision`; this actor does it. Starts and stops run as tasks
+//! of their own, so that the supervisor answers while they take their time.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::actor::Result;
+use crate::call::Reply;
+use crate::child::ChildSpec;
+use crate::context::Cx;
+use crate::error::SpawnError;
+use crate::info::{Exit, Info};
+use crate::node::Node;
+use crate::pid::{AnyPid, Pid};
+use crate::proto::supervision::{
+    ChildError, ChildState, Input, Intensity, Output, Shutdown, State, Strategy,
+};
+use crate::reason::ExitReason;
+
+/// A supervisor that is not started yet: its strategy, intensity and children.
+///
+/// Children start in order and stop in reverse order, each within its own shutdown time.
+/// Source: OTP `supervisor`.
+#[derive(Debug, Clone)]
+pub struct SupervisorSpec {
+    strategy: Strategy,
+    intensity: Intensity,
+    children: Vec<ChildSpec>,
+}
+
+impl SupervisorSpec {
+    /// Restarts only the child that ended.
+    #[must_use]
+    pub fn one_for_one() -> Self {
+        Self {
+            strategy: Strategy::OneForOne,
+            intensity: Intensity::default(),
+            children: Vec::new(),
+        }
+    }
+
+    /// Gives up, with `Shutdown`, after more than so many restarts within `period`.
+    #[must_use]
+    pub fn intensity(mut self, restarts: usize, period: std::time::Duration) -> Self {
+        self.intensity = Intensity { restarts, period };
+        self
+    }
+
+    /// Adds a child.
+    #[must_use]
+    pub fn child(mut self, child: ChildSpec) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Starts the supervisor and its children on a node.
+    ///
+    /// # Errors
+    /// `InitFailed` if a child does not start: those before it are stopped, in reverse order.
+    pub async fn start(self, node: &Node) -> Result<Pid<Supervisor>, SpawnError> {
+        node.spawn::<Supervisor>(self).timeout(START_TIMEOUT).await
+    }
+
+    /// This supervisor as the child of another one.
+    #[must_use]
+    pub fn into_child(self, id: impl Into<String>) -> ChildSpec {
+        crate::child::spec::<Supervisor>(self).id(id).supervisor()
+    }
+}
+
+/// How long all children of a supervisor may take to start. Each has its own spawn timeout within it.
+const START_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What is known of a child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildInfo {
+    /// Its id.
+    pub id: String,
+    /// Its pid, unless it is starting or stopped.
+    pub pid: Option<AnyPid>,
+    /// The name of its type.
+    pub type_name: String,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Whether it is a supervisor itself.
+    pub is_supervisor: bool,
+}
+
+/// The actor behind a [`SupervisorSpec`].
+#[derive(Debug)]
+pub struct Supervisor {
+    state: State,
+    specs: BTreeMap<String, ChildSpec>,
+    started: Instant,
+    /// Who asked for a child to be started or stopped, and waits for it.
+    waiting: BTreeMap<String, Vec<Waiting>>,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    Start(Reply<Result<AnyPid, StartChildError>>),
+    Stop(Reply<Result<(), ChildError>>),
+}
+
+/// Why a child was not started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartChildError {
+    /// The request does not fit the children there are. Nothing has changed.
+    #[error(transparent)]
+    Refused(#[from] ChildError),
+    /// It ended before it was up; its restart rules now apply.
+    #[error("the child did not start: {0}")]
+    Failed(ExitReason),
+}
+
+/// What a start or stop task reports.
+#[derive(Debug)]
+enum Report {
+    Started {
+        id: String,
+        outcome: Result<AnyPid, SpawnError>,
+    },
+}
+
+#[crate::actor(name = "starlings.supervisor", crate = crate, spawnable = false)]
+impl Supervisor {
+    async fn init(spec: SupervisorSpec, cx: &mut Cx<Self>) -> Result<Self> {
+        cx.trap_exits(true);
+        let mut this = Self {
+            state: State::new(spec.strategy, spec.intensity),
+            specs: BTreeMap::new(),
+            started: Instant::now(),
+            waiting: BTreeMap::new(),
+        };
+        for child in spec.children {
+            if let Err(reason) = this.start_first(child, cx).await {
+                this.stop_children(cx.node()).await;
+                return Err(reason);
+            }
+        }
+        Ok(this)
+    }
+
+    /// Lists the children in start order. Source: `supervisor:which_children/1`.
+    #[call]
+    fn which_children(&self) -> Vec<ChildInfo> {
+        let infos = self.state.children().filter_map(|(id, state, restarts)| {
+            let spec = self.specs.get(id)?;
+            let pid = match state {
+                ChildState::Running(pid) | ChildState::Stopping(pid) => Some(pid.clone()),
+                ChildState::Starting | ChildState::Stopped => None,
+            };
+            let (type_name, is_supervisor) = (spec.type_name.to_owned(), spec.is_supervisor);
+            Some(ChildInfo {
+                id: id.to_owned(),
+                pid,
+                type_name,
+                restarts,
+                is_supervisor,
+            })
+        });
+        infos.collect()
+    }
+
+    /// Stops a child within its shutdown time; it keeps its spec unless it is temporary.
+    #[call]
+    fn terminate_child(
+        &mut self,
+        id: String,
+        reply: Reply<Result<(), ChildError>>,
+        cx: &mut Cx<Self>,
+    ) {
+        match self.decide(Input::Terminate { id: id.clone() }, cx) {
+            Ok(()) if self.is_stopped(&id) => reply.send(Ok(())),
+            Ok(()) => self.wait(id, Waiting::Stop(reply)),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    /// Starts a stopped child again.
+    #[call]
+    fn restart_child(
+        &mut self,
+        id: String,
+        reply: Reply<Result<AnyPid, StartChildError>>,
+        cx: &mut Cx<Self>,
+    ) {
+        match self.decide(Input::StartAgain { id: id.clone() }, cx) {
+            Ok(()) => self.wait(id, Waiting::Start(reply)),
+            Err(error) => reply.send(Err(error.into())),
+        }
+    }
+
+    /// Forgets a stopped child.
+    #[call]
+    fn delete_child(&mut self, id: String, cx: &mut Cx<Self>) -> Result<(), ChildError> {
+        self.decide(Input::Delete { id }, cx)
+    }
+
+    #[info]
+    fn child_exited(&mut self, exit: Exit, cx: &mut Cx<Self>) {
+        let Exit { pid, reason } = exit;
+        tracing::info!(%pid, %reason, supervisor = %cx.pid(), "child ended");
+        let _ = self.decide(Input::Exited { pid, reason }, cx);
+        self.answer_stops();
+    }
+
+    #[info]
+    fn reported(&mut self, report: Report, cx: &mut Cx<Self>) {
+        let Report::Started { id, outcome } = report;
+        let result = match &outcome {
+            Ok(pid) => Ok(pid.clone()),
+            Err(error) => Err(ExitReason::error(error)),
+        };
+        self.answer_starts(&id, &result);
+        let input = match result {
+            Ok(pid) => Input::Started { id, pid },
+            Err(reason) => Input::StartFailed { id, reason },
+        };
+        let _ = self.decide(input, cx);
+        self.answer_stops();
+    }
+
+    #[info]
+    fn added(&mut self, added: AddChild, cx: &mut Cx<Self>) {
+        let AddChild { spec, reply } = added;
+        let id = spec.id.clone();
+        if self.specs.contains_key(&id) {
+            return reply.send(Err(ChildError::AlreadyPresent(id).into()));
+        }
+        let rules = spec.rules();
+        self.specs.insert(id.clone(), spec);
+        match self.decide(Input::Add(rules), cx) {
+            Ok(()) => self.wait(id, Waiting::Start(reply)),
+            Err(error) => reply.send(Err(error.into())),
+        }
+    }
+
+    async fn terminate(&mut self, _reason: &ExitReason, cx: &mut Cx<Self>) {
+        self.stop_children(cx.node()).await;
+    }
+}
+
+/// Asks for one more child. An event, not a message: a spec does not travel.
+#[derive(Debug)]
+struct AddChild {
+    spec: ChildSpec,
+    reply: Reply<Result<AnyPid, StartChildError>>,
+}
+
+impl Pid<Supervisor> {
+    /// Adds a child to a running supervisor of this node, behind those there are.
+    ///
+    /// # Errors
+    /// There is a child with this id, or it did not start (its restart rules then apply), or there
+    /// is no such supervisor here.
+    pub async fn start_child(&self, spec: ChildSpec) -> Result<AnyPid, StartChildError> {
+        let gone = || StartChildError::Failed(ExitReason::NoProc);
+        let (reply, answer) = Reply::pair();
+        let cell = self
+            .any()
+            .home()
+            .local_cell(self.any().serial())
+            .ok_or_else(gone)?;
+        cell.push_info(Info::new(AddChild { spec, reply }));
+        answer.await.map_err(|_| gone())?.map_err(|_| gone())?
+    }
+}
+
+impl Supervisor {
+    fn decide(&mut self, input: Input, cx: &Cx<Self>) -> Result<(), ChildError> {
+        let mut outbox = Vec::new();
+        self.state
+            .handle(self.started.elapsed(), input, &mut outbox)?;
+        for output in outbox {
+            match output {
+                Output::Start { id } => self.start_task(id, cx),
+                Output::Stop { id, pid } => self.stop_task(&id, pid, cx),
+                Output::Forget { id } => drop(self.specs.remove(&id)),
+                Output::GiveUp(reason) => {
+                    tracing::warn!(supervisor = %cx.pid(), "more restarts than allowed");
+                    cx.stop(reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a child of the first hour, in order: the next one waits for it.
+    async fn start_first(&mut self, spec: ChildSpec, cx: &Cx<Self>) -> Result<()> {
+        let (id, rules, start) = (spec.id.clone(), spec.rules(), spec.start.clone());
+        let mut outbox = Vec::new();
+        let now = self.started.elapsed();
+        self.state.handle(now, Input::Add(rules), &mut outbox)?;
+        self.specs.insert(id.clone(), spec);
+        let pid = start(cx.node().clone(), cx.pid().into()).await?;
+        self.state
+            .handle(now, Input::Started { id, pid }, &mut outbox)?;
+        Ok(())
+    }
+
+    fn start_task(&self, id: String, cx: &Cx<Self>) {
+        let Some(spec) = self.specs.get(&id) else {
+            return;
+        };
+        let (start, node, me) = (spec.start.clone(), cx.node().clone(), cx.pid());
+        tokio::spawn(async move {
+            let outcome = start(node, me.any().clone()).await;
+            if let Some(cell) = me.any().home().local_cell(me.any().serial()) {
+                cell.push_info(Info::new(Report::Started { id, outcome }));
+            }
+        });
+    }
+
+    fn stop_task(&self, id: &str, pid: AnyPid, cx: &Cx<Self>) {
+        let shutdown = self
+            .specs
+            .get(id)
+            .map_or(Shutdown::Brutal, |spec| spec.shutdown);
+        let node = cx.node().clone();
+        tokio::spawn(async move { stop(&node, &pid, shutdown).await });
+    }
+
+    /// Stops all children in reverse start order, each within its own time.
+    async fn stop_children(&mut self, node: &Node) {
+        let running: Vec<_> = self
+            .state
+            .children()
+            .rev()
+            .filter_map(|(id, state, _)| match state {
+                ChildState::Running(pid) | ChildState::Stopping(pid) => {
+                    let shutdown = self.specs.get(id)?.shutdown;
+                    Some((pid.clone(), shutdown))
+                }
+                ChildState::Starting | ChildState::Stopped => None,
+            })
+            .collect();
+        for (pid, shutdown) in running {
+            stop(node, &pid, shutdown).await;
+        }
+    }
+
+    fn is_stopped(&self, id: &str) -> bool {
+        let mut children = self.state.children();
+        children
+            .find(|(child, ..)| *child == id)
+            .is_none_or(|(_, s, _)| *s == ChildState::Stopped)
+    }
+
+    fn wait(&mut self, id: String, waiting: Waiting) {
+        self.waiting.entry(id).or_default().push(waiting);
+    }
+
+    fn answer_starts(&mut self, id: &str, result: &Result<AnyPid>) {
+        for waiting in self.waiting.remove(id).into_iter().flatten() {
+            match waiting {
+                Waiting::Start(reply) => {
+                    reply.send(result.clone().map_err(StartChildError::Failed));
+                }
+                stop @ Waiting::Stop(_) => self.wait(id.to_owned(), stop),
+            }
+        }
+    }
+
+    fn answer_stops(&mut self) {
+        let ids = self
+            .waiting
+            .keys()
+            .filter(|id| self.is_stopped(id))
+            .cloned();
+        for id in ids.collect::<Vec<_>>() {
+            for waiting in self.waiting.remove(&id).into_iter().flatten() {
+                match waiting {
+                    Waiting::Stop(reply) => reply.send(Ok(())),
+                    start @ Waiting::Start(_) => self.wait(id.clone(), start),
+                }
+            }
+        }
+    }
+}
+
+/// Stops one child, here or elsewhere, and waits for its end.
+async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
+    let ended = node.monitor(pid);
+    match shutdown {
+        Shutdown::Brutal => node.kill(pid),
+        Shutdown::After(time) => {
+            node.stop(pid, ExitReason::Shutdown);
+            let mut ended = ended;
+            if tokio::time::timeout(time, &mut ended).await.is_ok() {
+                return;
+            }
+            tracing::warn!(%pid, "killed: it did not stop in time");
+            node.kill(pid);
+            let _ = tokio::time::timeout(KILL_TIME, ended).await;
+            return;
+        }
+        Shutdown::Infinity => node.stop(pid, ExitReason::Shutdown),
+    }
+    let _ = ended.await;
+}
+
+/// How long a killed child is waited for: one that never awaits cannot be killed, and must not keep
+/// its supervisor from stopping the others.
+const KILL_TIME: std::time::Duration = std::time::Duration::from_secs(1);
