@@ -54,6 +54,7 @@ pub(crate) struct NodeInner {
     extensions: Table<TypeId, Arc<dyn Any + Send + Sync>>,
     counters: Counters,
     closing: AtomicBool,
+    system: OnceLock<AnyPid>,
 }
 
 /// What a node is made of before it starts.
@@ -97,6 +98,7 @@ impl NodeParts {
             extensions: Table::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
+            system: OnceLock::new(),
         }))
     }
 }
@@ -251,18 +253,16 @@ impl Node {
     }
 
     /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
-    /// supervision trees the program started), then `system` (the node's own services), then its
-    /// sessions. What does not stop within 5 s is killed.
-    pub async fn shutdown(&self, system: Option<&AnyPid>) {
+    /// supervision trees the program started), then the node's own services, then its sessions. What
+    /// does not stop within 5 s is killed. Only the first call does anything.
+    pub async fn shutdown(&self) {
         if self.0.closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let loose = |cell: &Arc<dyn AnyCell>| {
-            !cell.core().is_supervised() && system != Some(cell.core().pid())
-        };
-        self.stop_all(loose).await;
-        self.stop_all(|cell| system == Some(cell.core().pid()))
+        let is_system = |cell: &Arc<dyn AnyCell>| self.0.system.get() == Some(cell.core().pid());
+        self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell))
             .await;
+        self.stop_all(is_system).await;
         if let Some(carrier) = self.0.carrier.get() {
             carrier.shutdown().await;
         }
@@ -289,6 +289,18 @@ impl Node {
                 .iter()
                 .for_each(|cell| cell.core().kill(ExitReason::Killed));
         }
+    }
+
+    /// Names the supervisor of the node's own services, once: it is shut down after the program's
+    /// actors. `false` if there is one.
+    pub fn set_system(&self, supervisor: &impl AsRef<AnyPid>) -> bool {
+        self.0.system.set(supervisor.as_ref().clone()).is_ok()
+    }
+
+    /// The supervisor of the node's own services.
+    #[must_use]
+    pub fn system(&self) -> Option<&AnyPid> {
+        self.0.system.get()
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -292,7 +292,7 @@ fn remote(actor: &Actor) -> TokenStream {
     let encodes = actor.methods.iter().map(|method| {
         let variant = variant(&method.function);
         let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
-        quote!(#message::#variant { #(#args,)* .. } => #rt::append(&(#(#args,)*), out),)
+        quote!(#message::#variant { #(ref #args,)* .. } => #rt::append(&(#(#args,)*), out),)
     });
     let decodes = actor.methods.iter().enumerate().map(|(index, method)| {
         let variant = variant(&method.function);
@@ -333,7 +333,7 @@ fn remote(actor: &Actor) -> TokenStream {
                 message: &#message,
                 out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<(), #rt::WireError> {
-                match message { #(#encodes)* }
+                match *message { #(#encodes)* }
             }
 
             fn decode(

@@ -1,0 +1,11 @@
+//! Actors of one node, and of two nodes joined by a bridge in memory.
+
+mod bonds;
+mod bridge;
+mod by_hand;
+mod fixture;
+mod messages;
+mod pids;
+mod remote;
+mod spawning;
+mod supervision;
