@@ -126,6 +126,13 @@ impl State {
         self.peers.is_empty()
     }
 
+    /// Whether a session with the node is live and not on its way out.
+    #[must_use]
+    pub fn is_connected(&self, node: &NodeId) -> bool {
+        let live = self.peers.get(node).and_then(|peer| peer.live.as_ref());
+        live.is_some_and(|live| !live.is_closing)
+    }
+
     /// Something happened.
     pub fn handle(&mut self, now: Duration, input: Input, outbox: &mut Vec<Output>) {
         match input {
@@ -159,10 +166,10 @@ impl State {
         if self.is_stopping {
             return outbox.push(Output::Refused(Refusal::ShuttingDown));
         }
-        let peer = self.peer(&node);
-        if peer.live.as_ref().is_some_and(|live| !live.is_closing) {
+        if self.is_connected(&node) {
             return outbox.push(Output::Connected);
         }
+        let peer = self.peer(&node);
         if peer.attempt.is_some() {
             return outbox.push(Output::Busy);
         }
@@ -244,7 +251,9 @@ impl State {
         let entry = self.peer(&peer.node);
         let live = entry.live.as_ref().map(|live| live.incarnation);
         let Some(attempt) = entry.attempt.as_mut().filter(|attempt| attempt.key == key) else {
-            return self.forget_if_empty(&peer.node);
+            let node = peer.node;
+            self.forget_if_empty(&node);
+            return outbox.push(Output::Abandon { node, key });
         };
         if key.side == Side::Dialled && lane == CONTROL_LANE {
             attempt.stage = Stage::Agreed(peer.incarnation);

@@ -81,7 +81,7 @@ impl Listener {
             }
             (Step::Over, _) => {}
             (Step::Waiting | Step::Challenged(..) | Step::Deciding(..) | Step::Welcomed(_), _) => {
-                refuse(Refusal::Malformed, outbox)
+                refuse(Refusal::Malformed, outbox);
             }
         }
     }
