@@ -1,0 +1,1 @@
+//! Simulated runs of the pure protocols, with faults drawn from seeds.
