@@ -1,1 +1,45 @@
-//! TEMP
+//! Sessions between Starlings nodes: dial, handshake, lanes, heartbeats.
+//!
+//! ```text
+//!   transport     what the facade starts; the runtime's Carrier
+//!      │
+//!     hub         what is shared; asks proto::peers
+//!    ╱   ╲
+//! dial  listener  connections and their handshakes, by proto::handshake
+//!    ╲   ╱
+//!   session       the runtime's Outlet; readers, writers, by proto::session
+//!      │
+//!  lane, frame    outgoing buffers; frames in a byte stream
+//!      │
+//!     pipe        TCP, memory
+//! ```
+//!
+//! The runtime says what envelopes mean; this crate moves them: in order per lane, at most once, and
+//! with the end of the session if any is lost. `docs/protocol/session.md` has the protocol.
+
+pub mod pipe;
+pub mod proto;
+pub mod wire;
+
+mod clock;
+mod cookie;
+mod dial;
+mod frame;
+mod greet;
+mod hub;
+mod lane;
+mod listener;
+mod receiver;
+mod session;
+#[cfg(test)]
+mod testing;
+mod transport;
+
+pub use cookie::{Cookie, Prover};
+pub use frame::{FRAME_BYTES_MAX, READ_BYTES};
+pub use greet::{GREETING_BYTES_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT};
+pub use hub::{ADDRESSES_MAX, USER_LANES};
+pub use lane::{LANE_BYTES_HARD, LANE_BYTES_SOFT};
+pub use listener::HANDSHAKES_MAX;
+pub use pipe::{MemoryNetwork, MemoryPipe, Pipe, TcpPipe};
+pub use transport::{Spawner, StartError, Transport, TransportConfig};

@@ -1,0 +1,4 @@
+//! The properties that simulated runs are checked against, one a file.
+//!
+//! | property | source | file |
+//! |---|---|---|

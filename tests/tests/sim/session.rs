@@ -1,0 +1,171 @@
+//! Sessions between simulated nodes: dials that cross, silence, cuts, crashes and restarts.
+
+use std::time::Duration;
+
+use starlings_tests::world::{Random, seeds};
+use starlings_transport::proto::peers::Side;
+
+mod net;
+mod node;
+mod oracle;
+
+use net::Net;
+use node::Input;
+
+/// What one run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    hash: u64,
+    steps: u64,
+    delivered: u64,
+    ups: u64,
+}
+
+/// Goal: whatever the network and the nodes do, sessions keep what the oracle says, and once all is
+/// quiet every pair has exactly one.
+/// Method: 200 seeds, each run twice; 2 to 5 nodes, all of which dial all others all the time.
+#[test]
+fn sessions_keep_their_promises_under_faults_and_recover() {
+    let seeds = seeds(200);
+    let runs: Vec<_> = seeds.iter().map(|seed| run(*seed)).collect();
+    for (seed, first) in seeds.iter().zip(&runs).step_by(10) {
+        assert_eq!(run(*seed), *first, "seed {seed} is not deterministic");
+    }
+    let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
+    assert!(sum(|run| run.delivered) > 0 && sum(|run| run.ups) > 0);
+    println!("session: {} seeds, {} steps, 0 violations", runs.len(), sum(|run| run.steps));
+    println!(
+        "         {} sessions made, {} envelopes delivered",
+        sum(|run| run.ups),
+        sum(|run| run.delivered)
+    );
+}
+
+fn run(seed: u64) -> Run {
+    let mut faults = Faults::new(seed);
+    let len = 2 + faults.random.index(4);
+    let mut net = Net::new(seed, len);
+    for _ in 0..400 {
+        let pause = faults.random.between(Duration::ZERO, Duration::from_millis(300));
+        net.run_for(pause);
+        faults.strike(&mut net);
+        connect_all(&mut net, &mut faults.random);
+        net.feed(faults.random.index(len), Input::Say);
+    }
+    (0..len).for_each(|node| net.restart(node));
+    net.heal();
+    for _ in 0..120 {
+        net.run_for(Duration::from_millis(500));
+        connect_all(&mut net, &mut faults.random);
+        (0..len).for_each(|node| net.feed(node, Input::Say));
+    }
+    all_are_connected_once(&net);
+    Run {
+        hash: net.trace_hash(),
+        steps: net.steps,
+        delivered: net.oracle.delivered,
+        ups: net.oracle.ups,
+    }
+}
+
+/// Every node asks for a session with every other, in any order.
+fn connect_all(net: &mut Net, random: &mut Random) {
+    let len = net.nodes.len();
+    let (first, step) = (random.index(len), random.index(len));
+    for node in 0..len {
+        for other in 0..len {
+            let (from, to) = ((first + node) % len, (first + other + step) % len);
+            if from != to && random.chance(500) {
+                net.feed(from, Input::Connect(Net::name(to)));
+            }
+        }
+    }
+}
+
+fn all_are_connected_once(net: &Net) {
+    for node in net.nodes.iter().flatten() {
+        let sessions = node.sessions();
+        if sessions.len() != net.nodes.len() - 1 {
+            net.fail(&format!("{:?} is connected to {sessions:?} only", node.me()));
+        }
+        for (peer, key) in sessions {
+            let other = net.nodes.iter().flatten().find(|other| *other.me() == peer);
+            let Some(other) = other else {
+                net.fail(&format!("{:?} is connected to {peer:?}, which is gone", node.me()));
+            };
+            let mut theirs = other.sessions().into_iter();
+            let same = theirs.any(|(back, theirs)| {
+                let crossed = (key.side == Side::Dialled) != (theirs.side == Side::Dialled);
+                back == *node.me() && theirs.id == key.id && crossed
+            });
+            if !same {
+                net.fail(&format!("{:?} and {peer:?} have different sessions", node.me()));
+            }
+        }
+    }
+}
+
+/// Which faults a run sees, and how often; each kind is absent from half of the runs.
+struct Faults {
+    random: Random,
+    crash: u32,
+    restart: u32,
+    hold: u32,
+    heal: u32,
+    cut: u32,
+    disconnect: u32,
+    stop: u32,
+}
+
+impl Faults {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x5e55_1045);
+        let mut rate = |most: u64| match random.chance(500) {
+            true => u32::try_from(random.below(most)).unwrap(),
+            false => 0,
+        };
+        Self {
+            crash: rate(80),
+            restart: 200,
+            hold: rate(80),
+            heal: 50,
+            cut: rate(150),
+            disconnect: rate(100),
+            stop: rate(30),
+            random,
+        }
+    }
+
+    fn strike(&mut self, net: &mut Net) {
+        let len = net.nodes.len();
+        let node = self.random.index(len);
+        let other = (node + 1 + self.random.index(len - 1)) % len;
+        if self.random.chance(self.crash) {
+            net.crash(node);
+        }
+        if self.random.chance(self.restart) {
+            (0..len).for_each(|node| net.restart(node));
+        }
+        if self.random.chance(self.hold) {
+            net.hold(node, other);
+            if self.random.chance(500) {
+                net.hold(other, node);
+            }
+        }
+        if self.random.chance(self.heal) {
+            net.heal();
+        }
+        if self.random.chance(self.cut) {
+            net.cut_any();
+        }
+        if self.random.chance(self.disconnect) {
+            net.feed(node, Input::Disconnect(Net::name(other)));
+        }
+        if self.random.chance(self.stop) {
+            // A node that stops is gone shortly after; until then it lets nobody in.
+            net.feed(node, Input::Stop);
+            net.run_for(Duration::from_millis(300));
+            net.crash(node);
+        }
+    }
+}

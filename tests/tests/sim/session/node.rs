@@ -1,0 +1,527 @@
+//! One simulated node: the pure states of the transport, and as little around them as possible.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use starlings_runtime::{DownReason, NodeId, NodeInstance};
+use starlings_tests::world::Random;
+use starlings_transport::Cookie;
+use starlings_transport::proto::handshake::{self, Claim, Dialler, Listener, ListenerInput, Party};
+use starlings_transport::proto::peers::{self, SessionKey, Side};
+use starlings_transport::proto::session::{self, Sequence};
+use starlings_transport::wire::{CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse};
+
+/// Lanes of every session here: control, and two for envelopes.
+pub(crate) const LANES: u8 = 3;
+
+/// How long a dial or an accepted handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One direction of one connection; the number of the connection and which end receives.
+pub(crate) type ConnectionId = u64;
+
+/// What travels on a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Message {
+    Hello(Box<Hello>),
+    Handshake(Handshake),
+    Frame(u32, Frame),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Frame {
+    Envelope(Envelope),
+    Heartbeat,
+    Goodbye(Goodbye),
+}
+
+/// What the workload sends: enough to tell whether it came where it should, when it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    pub(crate) from: NodeInstance,
+    pub(crate) to: NodeInstance,
+    pub(crate) lane: u8,
+    /// Of all from this life to that node.
+    pub(crate) number: u64,
+    /// Of those sent in this lane of this session.
+    pub(crate) in_lane: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    /// Somebody dialled us.
+    Accepted(ConnectionId),
+    Received(ConnectionId, Message),
+    /// The connection is no more.
+    Ended(ConnectionId),
+    /// The user wants a session.
+    Connect(NodeId),
+    Disconnect(NodeId),
+    /// The user sends one envelope to each peer.
+    Say,
+    Stop,
+    Elapsed,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Output {
+    Open(ConnectionId, NodeId),
+    Send(ConnectionId, Message),
+    Close(ConnectionId),
+    Up(NodeInstance, SessionKey),
+    Down(NodeInstance, SessionKey, DownReason),
+    Delivered(SessionKey, Envelope),
+}
+
+#[derive(Debug)]
+struct Pending {
+    step: Step,
+    expires: Duration,
+}
+
+#[derive(Debug)]
+enum Step {
+    Dialling(Box<Dialler>, NodeId, SessionKey, u8),
+    Listening(Box<Listener>, Option<Claim>),
+}
+
+#[derive(Debug)]
+struct Live {
+    peer: NodeInstance,
+    key: SessionKey,
+    state: session::State,
+    lanes: Vec<Lane>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    connection: ConnectionId,
+    out_seq: u32,
+    is_finished: bool,
+    incoming: Sequence,
+    envelopes: u64,
+}
+
+type ParkKey = (NodeId, SessionKey);
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    party: Party,
+    random: Random,
+    peers: peers::State,
+    pending: BTreeMap<ConnectionId, Pending>,
+    /// Connections whose handshake is done, by lane, until their session is up.
+    parked: BTreeMap<ParkKey, BTreeMap<u8, ConnectionId>>,
+    /// What came in on those meanwhile; `None` is the end.
+    unread: BTreeMap<ConnectionId, Vec<Option<Message>>>,
+    live: BTreeMap<NodeId, Live>,
+    numbers: BTreeMap<NodeId, u64>,
+    next_connection: ConnectionId,
+    now: Duration,
+    out: Vec<Output>,
+}
+
+impl Node {
+    pub(crate) fn new(me: NodeInstance, mut random: Random, first: ConnectionId) -> Self {
+        let heartbeat_ms = 500 + u32::try_from(random.below(1000)).unwrap();
+        Self {
+            peers: peers::State::new(me.node.clone(), HANDSHAKE_TIMEOUT),
+            party: Party {
+                me,
+                hidden: false,
+                pulse: Pulse {
+                    heartbeat_ms,
+                    silent_ms: 5 * heartbeat_ms,
+                },
+            },
+            random,
+            pending: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            live: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            next_connection: first,
+            now: Duration::ZERO,
+            out: Vec::new(),
+        }
+    }
+
+    pub(crate) fn me(&self) -> &NodeInstance {
+        &self.party.me
+    }
+
+    /// Whom it has a session with, and which.
+    pub(crate) fn sessions(&self) -> Vec<(NodeInstance, SessionKey)> {
+        let live = self.live.values();
+        live.map(|live| (live.peer.clone(), live.key)).collect()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let sessions = self.live.values().filter_map(|live| live.state.deadline());
+        let pending = self.pending.values().map(|pending| pending.expires);
+        sessions.chain(pending).chain(self.peers.deadline()).min()
+    }
+
+    pub(crate) fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
+        self.now = now;
+        match input {
+            Input::Accepted(connection) => {
+                let nonce = self.nonce();
+                let listener = Listener::new(self.party.clone(), cookie(), nonce);
+                self.begin(connection, Step::Listening(Box::new(listener), None));
+            }
+            Input::Received(connection, message) => self.on_item(connection, Some(message)),
+            Input::Ended(connection) => self.on_item(connection, None),
+            Input::Connect(node) => {
+                let id = self.random.number();
+                self.decide(peers::Input::Connect {
+                    node,
+                    id,
+                    lanes: LANES,
+                });
+            }
+            Input::Disconnect(node) => {
+                self.decide(peers::Input::Disconnect(node));
+            }
+            Input::Say => self.say(),
+            Input::Stop => {
+                self.decide(peers::Input::Stop);
+            }
+            Input::Elapsed => self.on_elapsed(),
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn on_elapsed(&mut self) {
+        let now = self.now;
+        let due = self.pending.iter().filter(|(_, pending)| pending.expires <= now);
+        let due: Vec<_> = due.map(|(connection, _)| *connection).collect();
+        for connection in due {
+            self.drop_pending(connection);
+        }
+        self.decide(peers::Input::Elapsed);
+        let nodes: Vec<_> = self.live.keys().cloned().collect();
+        for node in nodes {
+            self.tell(&node, session::Input::Elapsed);
+        }
+    }
+
+    fn begin(&mut self, connection: ConnectionId, step: Step) {
+        let expires = self.now + HANDSHAKE_TIMEOUT;
+        self.pending.insert(connection, Pending { step, expires });
+    }
+
+    fn on_item(&mut self, connection: ConnectionId, item: Option<Message>) {
+        if let Some(unread) = self.unread.get_mut(&connection) {
+            return unread.push(item);
+        }
+        if self.pending.contains_key(&connection) {
+            return match item {
+                Some(message) => self.on_handshake(connection, message),
+                None => self.drop_pending(connection),
+            };
+        }
+        let mut live = self.live.iter();
+        let found = live.find_map(|(node, live)| {
+            let mut lanes = (0..).zip(&live.lanes);
+            let (lane, _) = lanes.find(|(_, lane)| lane.connection == connection)?;
+            Some((node.clone(), lane))
+        });
+        if let Some((node, lane)) = found {
+            self.on_frame(&node, lane, item);
+        }
+    }
+
+    fn on_handshake(&mut self, connection: ConnectionId, message: Message) {
+        let mut outbox = Vec::new();
+        match self.pending.get_mut(&connection).map(|pending| &mut pending.step) {
+            Some(Step::Dialling(dialler, ..)) => {
+                let message = match message {
+                    Message::Handshake(message) => Some(message),
+                    Message::Hello(_) | Message::Frame(..) => None,
+                };
+                dialler.handle(message, &mut outbox);
+            }
+            Some(Step::Listening(listener, _)) => {
+                let input = match message {
+                    Message::Hello(hello) => ListenerInput::Opened(Opening::Hello(hello)),
+                    Message::Handshake(message) => ListenerInput::Received(Some(message)),
+                    Message::Frame(..) => ListenerInput::Received(None),
+                };
+                listener.handle(input, &mut outbox);
+            }
+            None => {}
+        }
+        for output in outbox {
+            self.on_handshake_output(connection, output);
+        }
+    }
+
+    fn on_handshake_output(&mut self, connection: ConnectionId, output: handshake::Output) {
+        use handshake::Output as From;
+        match output {
+            From::Send(message) => self.send(connection, Message::Handshake(message)),
+            From::Challenged => {
+                if let Some((node, key, _)) = self.lane_of(connection) {
+                    self.decide(peers::Input::Challenged { node, key });
+                }
+            }
+            From::Proven(claim) => self.on_claim(connection, claim),
+            From::Done(agreement) => {
+                let Some((node, key, lane)) = self.lane_of(connection) else {
+                    return;
+                };
+                self.pending.remove(&connection);
+                let parked = self.parked.entry((node, key)).or_default();
+                parked.insert(lane, connection);
+                self.unread.insert(connection, Vec::new());
+                let peer = agreement.peer;
+                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
+                // The control lane first: only then does the listener know the session.
+                let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
+                if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
+                    self.dial(peer.node, key, lane + 1);
+                }
+            }
+            From::Failed(_) => self.drop_pending(connection),
+        }
+    }
+
+    fn on_claim(&mut self, connection: ConnectionId, claim: Claim) {
+        let verdict = self.decide(peers::Input::Claimed(claim.clone()));
+        let mut outbox = Vec::new();
+        if let Some(Pending {
+            step: Step::Listening(listener, claimed),
+            ..
+        }) = self.pending.get_mut(&connection)
+        {
+            match verdict {
+                Some(peers::Output::Refused(refusal)) => {
+                    listener.handle(ListenerInput::Refused(refusal), &mut outbox);
+                }
+                _ => {
+                    *claimed = Some(claim);
+                    listener.handle(ListenerInput::Admitted { greeting: vec![] }, &mut outbox);
+                }
+            }
+        }
+        for output in outbox {
+            self.on_handshake_output(connection, output);
+        }
+    }
+
+    fn lane_of(&self, connection: ConnectionId) -> Option<(NodeId, SessionKey, u8)> {
+        match &self.pending.get(&connection)?.step {
+            Step::Dialling(_, node, key, lane) => Some((node.clone(), *key, *lane)),
+            Step::Listening(_, claim) => claim.as_ref().map(|claim| {
+                let key = SessionKey {
+                    side: Side::Accepted,
+                    id: claim.session,
+                };
+                (claim.peer.node.clone(), key, claim.lane)
+            }),
+        }
+    }
+
+    fn drop_pending(&mut self, connection: ConnectionId) {
+        let lane = self.lane_of(connection);
+        self.pending.remove(&connection);
+        self.out.push(Output::Close(connection));
+        if let Some((node, key, _)) = lane {
+            self.abandon(&node, key);
+            self.decide(peers::Input::Failed { node, key });
+        }
+    }
+
+    /// Tells `peers` what happened, does what it wants, and returns the answer if there is one.
+    fn decide(&mut self, input: peers::Input) -> Option<peers::Output> {
+        let mut outbox = Vec::new();
+        self.peers.handle(self.now, input, &mut outbox);
+        let mut answer = None;
+        for output in outbox {
+            match output {
+                peers::Output::Dial { node, key } => self.dial(node, key, CONTROL_LANE),
+                peers::Output::Abandon { node, key } => self.abandon(&node, key),
+                peers::Output::Close { node, reason, .. } => {
+                    self.tell(&node, session::Input::Close(reason));
+                }
+                peers::Output::Up { peer, key } => self.up(peer, key),
+                peers::Output::Busy
+                | peers::Output::Connected
+                | peers::Output::Admitted
+                | peers::Output::Refused(_) => answer = Some(output),
+            }
+        }
+        answer
+    }
+
+    fn dial(&mut self, node: NodeId, key: SessionKey, lane: u8) {
+        let claim = Claim {
+            peer: self.party.me.clone(),
+            session: key.id,
+            lane,
+            lanes: LANES,
+        };
+        let nonce = self.nonce();
+        let (party, wanted) = (self.party.clone(), node.clone());
+        let dialler = Dialler::new(party, cookie(), wanted, &claim, vec![], nonce);
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let hello = Message::Hello(Box::new(dialler.hello().clone()));
+        self.out.push(Output::Open(connection, node.clone()));
+        self.send(connection, hello);
+        self.begin(connection, Step::Dialling(Box::new(dialler), node, key, lane));
+    }
+
+    fn abandon(&mut self, node: &NodeId, key: SessionKey) {
+        let parked = self.parked.remove(&(node.clone(), key)).unwrap_or_default();
+        for connection in parked.into_values() {
+            self.unread.remove(&connection);
+            self.out.push(Output::Close(connection));
+        }
+        let connections: Vec<_> = self.pending.keys().copied().collect();
+        for connection in connections {
+            let lane = self.lane_of(connection);
+            // An accepted connection still has to hear that its claim came to nothing.
+            if key.side == Side::Dialled
+                && lane.is_some_and(|(of, with, _)| of == *node && with == key)
+            {
+                self.pending.remove(&connection);
+                self.out.push(Output::Close(connection));
+            }
+        }
+    }
+
+    fn up(&mut self, peer: NodeInstance, key: SessionKey) {
+        let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
+        assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
+        let lane = |connection: &ConnectionId| Lane {
+            connection: *connection,
+            ..Lane::default()
+        };
+        let beat = Duration::from_millis(1500);
+        let state = session::State::new(self.now, LANES, beat, 5 * beat);
+        let node = peer.node.clone();
+        let live = Live {
+            peer: peer.clone(),
+            key,
+            state,
+            lanes: parked.values().map(lane).collect(),
+        };
+        assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
+        self.out.push(Output::Up(peer, key));
+        for connection in parked.into_values() {
+            for item in self.unread.remove(&connection).unwrap_or_default() {
+                self.on_item(connection, item);
+            }
+        }
+    }
+
+    fn on_frame(&mut self, node: &NodeId, lane: u8, item: Option<Message>) {
+        let Some(live) = self.live.get_mut(node) else {
+            return;
+        };
+        let (Some(message), Some(at)) = (item, live.lanes.get_mut(usize::from(lane))) else {
+            return self.tell(node, session::Input::LaneEnded { lane });
+        };
+        let Message::Frame(seq, frame) = message else {
+            return self.tell(node, session::Input::Violated("a handshake".to_owned()));
+        };
+        if let Err(gap) = at.incoming.take(seq) {
+            return self.tell(node, session::Input::Violated(gap.to_string()));
+        }
+        let key = live.key;
+        self.tell(node, session::Input::Heard { lane });
+        match frame {
+            Frame::Envelope(envelope) => self.out.push(Output::Delivered(key, envelope)),
+            Frame::Heartbeat => {}
+            Frame::Goodbye(goodbye) => {
+                self.tell(node, session::Input::GoodbyeHeard { lane, goodbye });
+            }
+        }
+    }
+
+    /// Tells a session what happened, and does what it wants.
+    fn tell(&mut self, node: &NodeId, input: session::Input) {
+        let Some(live) = self.live.get_mut(node) else {
+            return;
+        };
+        let mut outbox = Vec::new();
+        live.state.handle(self.now, input, &mut outbox);
+        for output in outbox {
+            match output {
+                session::Output::Heartbeat { lane } => self.write(node, lane, Frame::Heartbeat),
+                session::Output::Goodbye(goodbye) => {
+                    for lane in 0..LANES {
+                        self.write(node, lane, Frame::Goodbye(goodbye));
+                        self.tell(node, session::Input::Flushed { lane });
+                    }
+                }
+                session::Output::Closed(reason) => self.down(node, reason),
+            }
+        }
+    }
+
+    fn down(&mut self, node: &NodeId, reason: DownReason) {
+        let Some(live) = self.live.remove(node) else {
+            return;
+        };
+        let connections = live.lanes.iter().map(|lane| lane.connection);
+        self.out.extend(connections.map(Output::Close));
+        let key = live.key;
+        self.out.push(Output::Down(live.peer, key, reason));
+        let node = node.clone();
+        self.decide(peers::Input::Ended { node, key });
+    }
+
+    fn say(&mut self) {
+        let nodes: Vec<_> = self.live.keys().cloned().collect();
+        for node in nodes {
+            let lane = 1 + u8::try_from(self.random.below(u64::from(LANES) - 1)).unwrap();
+            let live = self.live.get_mut(&node).unwrap();
+            let to = live.peer.clone();
+            let in_lane = live.lanes[usize::from(lane)].envelopes;
+            if live.lanes[usize::from(lane)].is_finished {
+                continue;
+            }
+            live.lanes[usize::from(lane)].envelopes += 1;
+            let number = self.numbers.entry(node.clone()).or_default();
+            *number += 1;
+            let envelope = Envelope {
+                from: self.party.me.clone(),
+                to,
+                lane,
+                number: *number,
+                in_lane,
+            };
+            self.write(&node, lane, Frame::Envelope(envelope));
+        }
+    }
+
+    fn write(&mut self, node: &NodeId, lane: u8, frame: Frame) {
+        let Some(live) = self.live.get_mut(node) else {
+            return;
+        };
+        let at = &mut live.lanes[usize::from(lane)];
+        if at.is_finished {
+            return;
+        }
+        at.is_finished = matches!(frame, Frame::Goodbye(_));
+        let (connection, seq) = (at.connection, at.out_seq);
+        at.out_seq += 1;
+        self.send(connection, Message::Frame(seq, frame));
+        self.tell(node, session::Input::Sent { lane });
+    }
+
+    fn send(&mut self, connection: ConnectionId, message: Message) {
+        self.out.push(Output::Send(connection, message));
+    }
+
+    fn nonce(&mut self) -> [u8; 32] {
+        std::array::from_fn(|_| self.random.number().to_le_bytes()[0])
+    }
+}
+
+fn cookie() -> Cookie {
+    Cookie::new(*b"simulated")
+}

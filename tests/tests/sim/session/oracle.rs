@@ -1,0 +1,116 @@
+//! What must hold of sessions, as their users see them.
+//!
+//! | property | source |
+//! |---|---|
+//! | ups and downs of a peer alternate | semantics.md, Nodes; OTP `net_kernel:monitor_nodes` |
+//! | nothing is delivered before the up or after the down | the same |
+//! | at most once, in order, without gap in a session | semantics.md, Delivery |
+//! | nothing from or to another incarnation | semantics.md, Identity |
+//! | a peer's incarnations never fall | docs/protocol/session.md |
+//! | no two ends take different sessions for the same one | docs/protocol/session.md |
+
+use std::collections::BTreeMap;
+
+use starlings_runtime::{NodeId, NodeInstance};
+use starlings_transport::proto::peers::{SessionKey, Side};
+
+use super::node::Envelope;
+
+type Who = (NodeInstance, NodeId);
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    live: BTreeMap<Who, (NodeInstance, SessionKey)>,
+    last_up: BTreeMap<Who, NodeInstance>,
+    /// The number of the last envelope from one life to another, by lane.
+    numbers: BTreeMap<(NodeInstance, NodeInstance, u8), u64>,
+    /// The next one in a lane of a session, by receiver.
+    in_lane: BTreeMap<(NodeInstance, SessionKey, u8), u64>,
+    /// Who was at the ends of each session, the dialler first.
+    ends: BTreeMap<u64, [Option<NodeInstance>; 2]>,
+    pub(crate) delivered: u64,
+    pub(crate) ups: u64,
+}
+
+impl Oracle {
+    pub(crate) fn up(
+        &mut self,
+        me: &NodeInstance,
+        peer: &NodeInstance,
+        key: SessionKey,
+    ) -> Result<(), String> {
+        let who = (me.clone(), peer.node.clone());
+        if let Some(before) = self.live.insert(who.clone(), (peer.clone(), key)) {
+            return Err(format!("{me:?}: up of {peer:?} before the down of {before:?}"));
+        }
+        if let Some(before) = self.last_up.insert(who, peer.clone())
+            && before.incarnation > peer.incarnation
+        {
+            return Err(format!("{me:?}: up of {peer:?} after that of {before:?}"));
+        }
+        let (dialler, listener) = match key.side {
+            Side::Dialled => (me, peer),
+            Side::Accepted => (peer, me),
+        };
+        let ends = [Some(dialler.clone()), Some(listener.clone())];
+        let known = self.ends.entry(key.id).or_insert_with(|| ends.clone());
+        if *known != ends {
+            return Err(format!("session {} is between {known:?} and {ends:?}", key.id));
+        }
+        self.ups += 1;
+        Ok(())
+    }
+
+    pub(crate) fn down(
+        &mut self,
+        me: &NodeInstance,
+        peer: &NodeInstance,
+        key: SessionKey,
+    ) -> Result<(), String> {
+        let who = (me.clone(), peer.node.clone());
+        let live = self.live.remove(&who);
+        if live != Some((peer.clone(), key)) {
+            return Err(format!("{me:?}: down of {peer:?} {key:?}, but {live:?} was up"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delivered(
+        &mut self,
+        me: &NodeInstance,
+        key: SessionKey,
+        envelope: &Envelope,
+    ) -> Result<(), String> {
+        let Envelope {
+            from,
+            to,
+            lane,
+            number,
+            in_lane,
+        } = envelope;
+        let who = (me.clone(), from.node.clone());
+        if self.live.get(&who) != Some(&(from.clone(), key)) {
+            return Err(format!("{me:?}: {envelope:?} without a session"));
+        }
+        if to != me {
+            return Err(format!("{me:?}: {envelope:?} is for another life"));
+        }
+        let next = self.in_lane.entry((me.clone(), key, *lane)).or_default();
+        if *next != *in_lane {
+            return Err(format!("{me:?}: {envelope:?} where {next} was due"));
+        }
+        *next += 1;
+        let last = self.numbers.entry((from.clone(), to.clone(), *lane)).or_default();
+        if *last >= *number {
+            return Err(format!("{me:?}: {envelope:?} after number {last}"));
+        }
+        *last = *number;
+        self.delivered += 1;
+        Ok(())
+    }
+
+    /// A life is over; it sees nothing more.
+    pub(crate) fn crashed(&mut self, me: &NodeInstance) {
+        self.live.retain(|(of, _), _| of != me);
+    }
+}

@@ -1,0 +1,143 @@
+//! Frames: how envelopes lie in a lane's byte stream.
+//!
+//! ```text
+//!   0        4        8    9
+//!   ┌────────┬────────┬────┬─────────────┐
+//!   │ length │  seq   │kind│ body        │   numbers are little-endian
+//!   └────────┴────────┴────┴─────────────┘   length counts what follows it: 5 + body
+//! ```
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::wire::FrameKind;
+
+#[cfg(test)]
+mod tests;
+
+/// Largest body of a frame. Bytes. A larger one is refused before anything is allocated for it:
+/// the sender gets `TooLarge`, a peer that announces one loses its session. 16 MiB holds any message
+/// that should not be a file, and keeps one message from holding up a lane for long.
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
+
+/// What a reader asks the socket for at once. Bytes. Large enough for thousands of small frames per
+/// system call, small enough for a buffer per lane.
+pub const READ_BYTES: usize = 128 << 10;
+
+const LENGTH_BYTES: usize = 4;
+const HEADER_BYTES: usize = LENGTH_BYTES + 5;
+
+/// One frame, in the buffer that it was read into.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) seq: u32,
+    pub(crate) kind: FrameKind,
+    pub(crate) body: &'a [u8],
+}
+
+/// Bytes that are not a frame. Nothing after them can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error("a frame of {0} bytes is larger than a frame may be")]
+    TooLarge(usize),
+    #[error("a frame of {0} bytes is shorter than its header")]
+    TooShort(usize),
+    #[error("frames of kind {0} are not known")]
+    UnknownKind(u8),
+}
+
+/// Appends room for a header, and says where the frame begins.
+pub(crate) fn begin(bytes: &mut Vec<u8>) -> usize {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; HEADER_BYTES]);
+    start
+}
+
+/// The size of the body written since [`begin`].
+pub(crate) fn body_bytes(bytes: &[u8], start: usize) -> usize {
+    bytes.len().saturating_sub(start + HEADER_BYTES)
+}
+
+/// Fills in the header of the frame that began at `start`.
+pub(crate) fn finish(bytes: &mut [u8], start: usize, seq: u32, kind: FrameKind) {
+    let length = bytes.len() - start - LENGTH_BYTES;
+    debug_assert!(length <= FRAME_BYTES_MAX + HEADER_BYTES - LENGTH_BYTES);
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    if let Some(header) = bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        let [l0, l1, l2, l3] = length.to_le_bytes();
+        let [s0, s1, s2, s3] = seq.to_le_bytes();
+        let filled: &mut [u8; HEADER_BYTES] = header;
+        *filled = [l0, l1, l2, l3, s0, s1, s2, s3, kind.byte()];
+    }
+}
+
+/// Cuts frames out of what is read. One buffer for all; nothing is allocated or copied per frame.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    bytes: Vec<u8>,
+    /// What lies before has been handed out.
+    at: usize,
+}
+
+impl Frames {
+    /// Reads once; the number of bytes, 0 at the end of the stream.
+    ///
+    /// To be called when [`Frames::next`] has nothing more to give.
+    pub(crate) async fn fill(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+        self.make_room();
+        from.read_buf(&mut self.bytes).await
+    }
+
+    /// The next whole frame, if there is one.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let Some(length) = announced(rest)? else {
+            return Ok(None);
+        };
+        let Some(frame) = rest.get(LENGTH_BYTES..LENGTH_BYTES + length) else {
+            return Ok(None);
+        };
+        self.at += LENGTH_BYTES + length;
+        let Some(([s0, s1, s2, s3, kind], body)) = frame.split_first_chunk() else {
+            return Err(FrameError::TooShort(length));
+        };
+        let kind = FrameKind::of(*kind).ok_or(FrameError::UnknownKind(*kind))?;
+        let seq = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
+        Ok(Some(Frame { seq, kind, body }))
+    }
+
+    /// Moves the begun frame to the front, and makes room to read on.
+    fn make_room(&mut self) {
+        let begun = self.bytes.len() - self.at;
+        self.bytes.copy_within(self.at.., 0);
+        self.bytes.truncate(begun);
+        self.at = 0;
+        let frame_bytes = match announced(&self.bytes) {
+            Ok(Some(length)) => LENGTH_BYTES + length,
+            Ok(None) | Err(_) => 0,
+        };
+        if frame_bytes <= READ_BYTES {
+            self.bytes.shrink_to(READ_BYTES);
+        }
+        // By doubling, so that a frame costs memory only as its bytes come in.
+        let capacity = frame_bytes.min(2 * begun).max(READ_BYTES);
+        self.bytes
+            .reserve_exact(capacity.saturating_sub(begun).max(1));
+    }
+}
+
+/// How long the frame is that begins here, if enough of it is there to tell.
+fn announced(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+    let Some(length) = bytes.first_chunk() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    if length < HEADER_BYTES - LENGTH_BYTES {
+        return Err(FrameError::TooShort(length));
+    }
+    if length > FRAME_BYTES_MAX + HEADER_BYTES - LENGTH_BYTES {
+        return Err(FrameError::TooLarge(length));
+    }
+    Ok(Some(length))
+}

@@ -1,0 +1,158 @@
+//! Accepts connections, and lets those in that prove themselves.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::greet::{self, Expect, HANDSHAKE_TIMEOUT};
+use crate::hub::Hub;
+use crate::pipe::Connection;
+use crate::proto::handshake::{Claim, Failure, Listener, ListenerInput, Output};
+use crate::proto::peers::{Input, SessionKey, Side};
+use crate::receiver::Receiver;
+use crate::wire::{self, CONTROL_LANE, Opening};
+
+/// Handshakes of accepted connections that run at once. Beyond that, connections wait in the
+/// backlog of the system. Enough for a whole cluster to come back at once: each takes a few
+/// milliseconds.
+pub const HANDSHAKES_MAX: usize = 64;
+
+/// The pause after the system could not accept, for want of descriptors for instance.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the node shuts down.
+///
+/// # Cancel safety
+/// Handshakes that are under way are dropped; the bound socket and the sessions live on.
+pub(crate) async fn drive_listener<R: Receiver>(hub: Arc<Hub<R>>) {
+    let Some(listener) = hub.listener() else {
+        return;
+    };
+    let mut handshakes = JoinSet::new();
+    let mut stopped = std::pin::pin!(hub.stopped());
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+                Ok(connection) => {
+                    handshakes.spawn(accept(hub.clone(), connection));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accepting failed");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = handshakes.join_next() => {}
+            () = hub.clock.sleep_until(hub.deadline()) => {
+                hub.handle(Input::Elapsed);
+            }
+            () = &mut stopped => return,
+        }
+    }
+}
+
+/// One accepted connection, from its first byte to a lane of a session, or its end.
+async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection) {
+    let remote = connection.remote_address.clone();
+    match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection)).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(failure))) => tracing::warn!(remote, %failure, "dialler not let in"),
+        Ok(Err(error)) => tracing::debug!(remote, %error, "dialler left"),
+        Err(_) => tracing::warn!(remote, "dialler took too long"),
+    }
+}
+
+async fn handshake<R: Receiver>(
+    hub: &Arc<Hub<R>>,
+    mut connection: Connection,
+) -> io::Result<Result<(), Failure>> {
+    let settings = &hub.settings;
+    let (party, cookie) = (settings.party.clone(), settings.cookie.clone());
+    let mut listener = Listener::new(party, cookie, greet::nonce()?);
+    let bytes = greet::receive(&mut connection, Expect::Plain).await?;
+    let mut input = ListenerInput::Opened(Opening::decode(&bytes));
+    let mut admitted: Option<Admitted<'_, R>> = None;
+    loop {
+        let mut outbox = Vec::new();
+        listener.handle(input, &mut outbox);
+        let mut answer = None;
+        for output in outbox {
+            match output {
+                Output::Send(message) => greet::send(&mut connection, &message).await?,
+                Output::Proven(claim) => {
+                    let verdict = hub.admit(claim.clone());
+                    answer = Some(match verdict {
+                        Ok(()) => admit(hub, claim, &mut admitted),
+                        Err(refusal) => ListenerInput::Refused(refusal),
+                    });
+                }
+                Output::Done(agreement) => {
+                    if let Some(lane) = admitted.take() {
+                        hub.join(lane.key(), lane.claim.lane, connection, agreement);
+                        lane.keep();
+                    }
+                    return Ok(Ok(()));
+                }
+                Output::Failed(failure) => return Ok(Err(failure)),
+                Output::Challenged => debug_assert!(false, "only diallers are challenged"),
+            }
+        }
+        input = match answer {
+            Some(answer) => answer,
+            None => {
+                let expect = admitted
+                    .as_ref()
+                    .map_or(Expect::Plain, |_| Expect::Greeting);
+                let bytes = greet::receive(&mut connection, expect).await?;
+                ListenerInput::Received(wire::decode(&bytes))
+            }
+        };
+    }
+}
+
+fn admit<'a, R: Receiver>(
+    hub: &'a Arc<Hub<R>>,
+    claim: Claim,
+    admitted: &mut Option<Admitted<'a, R>>,
+) -> ListenerInput {
+    let greeting = match claim.lane {
+        CONTROL_LANE => hub.receiver().greeting(),
+        _ => Vec::new(),
+    };
+    *admitted = Some(Admitted {
+        hub,
+        claim,
+        is_joined: false,
+    });
+    ListenerInput::Admitted { greeting }
+}
+
+/// A lane that was let in and has not joined yet. Its drop fails the session it was for.
+struct Admitted<'a, R: Receiver> {
+    hub: &'a Arc<Hub<R>>,
+    claim: Claim,
+    is_joined: bool,
+}
+
+impl<R: Receiver> Admitted<'_, R> {
+    fn key(&self) -> SessionKey {
+        SessionKey {
+            side: Side::Accepted,
+            id: self.claim.session,
+        }
+    }
+
+    fn keep(mut self) {
+        self.is_joined = true;
+    }
+}
+
+impl<R: Receiver> Drop for Admitted<'_, R> {
+    fn drop(&mut self) {
+        if !self.is_joined {
+            self.hub.fail(&self.claim.peer.node, self.key());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The end that dials, and proves itself first.
+
+use crate::cookie::{Cookie, Prover};
+use crate::wire::{Challenge, Handshake, Hello, MAGIC, NONCE_BYTES, Preamble, VERSION};
+
+use super::{Agreement, Claim, Failure, Output, Party, agreement};
+use starlings_runtime::NodeId;
+
+/// One dialled connection.
+#[derive(Debug)]
+pub struct Dialler {
+    me: Party,
+    cookie: Cookie,
+    greeting: Vec<u8>,
+    pub(super) hello: Hello,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Greeted,
+    Proved(Challenge),
+    Over,
+}
+
+impl Dialler {
+    /// Dials `wanted` for the lane of `claim`, whose `peer` is ourselves. The hello to send first
+    /// is [`Dialler::hello`]. `greeting` is empty on all lanes but the control lane.
+    #[must_use]
+    pub fn new(
+        me: Party,
+        cookie: Cookie,
+        wanted: NodeId,
+        claim: &Claim,
+        greeting: Vec<u8>,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Self {
+        let hello = Hello {
+            preamble: Preamble {
+                magic: MAGIC,
+                version_min: VERSION,
+                version_max: VERSION,
+            },
+            dialler: me.me.clone(),
+            wanted,
+            hidden: me.hidden,
+            session: claim.session,
+            lane: claim.lane,
+            lanes: claim.lanes,
+            pulse: me.pulse,
+            nonce,
+        };
+        Self {
+            me,
+            cookie,
+            greeting,
+            hello,
+            step: Step::Greeted,
+        }
+    }
+
+    /// What to send first.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// One message came in; `None` if it does not decode.
+    pub fn handle(&mut self, message: Option<Handshake>, outbox: &mut Vec<Output>) {
+        match (std::mem::replace(&mut self.step, Step::Over), message) {
+            (Step::Greeted, Some(Handshake::Challenge(challenge))) => {
+                self.on_challenge(challenge, outbox);
+            }
+            (Step::Proved(challenge), Some(Handshake::Welcome { proof, greeting })) => {
+                let said = (&self.hello, &challenge);
+                if self.cookie.verifies(Prover::Listener, said, &proof) {
+                    let greeted = std::mem::take(&mut self.greeting);
+                    outbox.push(Output::Send(Handshake::Ready { greeting: greeted }));
+                    outbox.push(Output::Done(self.agreement(challenge, greeting)));
+                } else {
+                    outbox.push(Output::Failed(Failure::WrongCookie));
+                }
+            }
+            (Step::Greeted | Step::Proved(_), Some(Handshake::Refuse(refusal))) => {
+                outbox.push(Output::Failed(Failure::Refused(refusal)));
+            }
+            (Step::Greeted | Step::Proved(_), _) => {
+                outbox.push(Output::Failed(Failure::Malformed));
+            }
+            (Step::Over, _) => {}
+        }
+    }
+
+    fn on_challenge(&mut self, challenge: Challenge, outbox: &mut Vec<Output>) {
+        if challenge.version != VERSION {
+            let failure = Failure::OtherVersion(challenge.version);
+            return outbox.push(Output::Failed(failure));
+        }
+        if challenge.listener.node != self.hello.wanted {
+            let failure = Failure::OtherNode(challenge.listener.node);
+            return outbox.push(Output::Failed(failure));
+        }
+        let proof = self
+            .cookie
+            .prove(Prover::Dialler, (&self.hello, &challenge));
+        outbox.push(Output::Challenged);
+        outbox.push(Output::Send(Handshake::Proof(proof)));
+        self.step = Step::Proved(challenge);
+    }
+
+    fn agreement(&self, challenge: Challenge, greeting: Vec<u8>) -> Agreement {
+        let peer = Party {
+            me: challenge.listener,
+            hidden: challenge.hidden,
+            pulse: challenge.pulse,
+        };
+        agreement(&peer, &self.me, greeting)
+    }
+}

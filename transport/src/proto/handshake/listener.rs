@@ -1,0 +1,147 @@
+//! The end that is dialled, and proves nothing before the other end has.
+
+use crate::cookie::{Cookie, Prover};
+use crate::wire::{
+    CONTROL_LANE, Challenge, Handshake, Hello, LANES_MAX, NONCE_BYTES, Opening, PROOF_BYTES,
+    Refusal, VERSION,
+};
+
+use super::{Claim, Failure, Output, Party, agreement};
+
+/// One accepted connection.
+#[derive(Debug)]
+pub struct Listener {
+    me: Party,
+    cookie: Cookie,
+    nonce: [u8; NONCE_BYTES],
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Waiting,
+    Challenged(Box<Hello>, Challenge),
+    Deciding(Box<Hello>, Challenge),
+    Welcomed(Box<Hello>),
+    Over,
+}
+
+/// What happens to a listener.
+#[derive(Debug)]
+pub enum ListenerInput {
+    /// The first message.
+    Opened(Opening),
+    /// Each later one; `None` if it does not decode.
+    Received(Option<Handshake>),
+    /// `peers` lets the lane in. The greeting is empty on all lanes but the control lane.
+    Admitted {
+        /// What our runtime says of itself.
+        greeting: Vec<u8>,
+    },
+    /// `peers` does not.
+    Refused(Refusal),
+}
+
+impl Listener {
+    /// A connection was accepted.
+    #[must_use]
+    pub fn new(me: Party, cookie: Cookie, nonce: [u8; NONCE_BYTES]) -> Self {
+        Self {
+            me,
+            cookie,
+            nonce,
+            step: Step::Waiting,
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, input: ListenerInput, outbox: &mut Vec<Output>) {
+        match (std::mem::replace(&mut self.step, Step::Over), input) {
+            (Step::Waiting, ListenerInput::Opened(opening)) => self.on_opening(opening, outbox),
+            (
+                Step::Challenged(hello, challenge),
+                ListenerInput::Received(Some(Handshake::Proof(proof))),
+            ) => self.on_proof(hello, challenge, &proof, outbox),
+            (Step::Deciding(hello, challenge), ListenerInput::Admitted { greeting }) => {
+                let proof = self.cookie.prove(Prover::Listener, (&hello, &challenge));
+                outbox.push(Output::Send(Handshake::Welcome { proof, greeting }));
+                self.step = Step::Welcomed(hello);
+            }
+            (Step::Deciding(..), ListenerInput::Refused(refusal)) => refuse(refusal, outbox),
+            (
+                Step::Welcomed(hello),
+                ListenerInput::Received(Some(Handshake::Ready { greeting })),
+            ) => {
+                let peer = Party {
+                    me: hello.dialler,
+                    hidden: hello.hidden,
+                    pulse: hello.pulse,
+                };
+                outbox.push(Output::Done(agreement(&peer, &self.me, greeting)));
+            }
+            (Step::Over, _) => {}
+            (Step::Waiting | Step::Challenged(..) | Step::Deciding(..) | Step::Welcomed(_), _) => {
+                refuse(Refusal::Malformed, outbox);
+            }
+        }
+    }
+
+    fn on_opening(&mut self, opening: Opening, outbox: &mut Vec<Output>) {
+        let hello = match opening {
+            Opening::Hello(hello) => hello,
+            Opening::Foreign => {
+                let refusal = Refusal::Version {
+                    version_min: VERSION,
+                    version_max: VERSION,
+                };
+                return refuse(refusal, outbox);
+            }
+            // To whom does not even say the magic, nothing is said.
+            Opening::Garbage => return outbox.push(Output::Failed(Failure::Malformed)),
+        };
+        if hello.wanted != self.me.me.node || hello.dialler.node == self.me.me.node {
+            return refuse(Refusal::NotThisNode(self.me.me.node.clone()), outbox);
+        }
+        // A session has its control lane and at least one other.
+        let lanes = CONTROL_LANE + 2..=LANES_MAX;
+        if !lanes.contains(&hello.lanes) || hello.lane >= hello.lanes {
+            return refuse(Refusal::Malformed, outbox);
+        }
+        let challenge = Challenge {
+            version: VERSION,
+            listener: self.me.me.clone(),
+            hidden: self.me.hidden,
+            pulse: self.me.pulse,
+            nonce: self.nonce,
+        };
+        outbox.push(Output::Send(Handshake::Challenge(challenge.clone())));
+        self.step = Step::Challenged(hello, challenge);
+    }
+
+    fn on_proof(
+        &mut self,
+        hello: Box<Hello>,
+        challenge: Challenge,
+        proof: &[u8; PROOF_BYTES],
+        outbox: &mut Vec<Output>,
+    ) {
+        if !self
+            .cookie
+            .verifies(Prover::Dialler, (&hello, &challenge), proof)
+        {
+            return refuse(Refusal::WrongCookie, outbox);
+        }
+        outbox.push(Output::Proven(Claim {
+            peer: hello.dialler.clone(),
+            session: hello.session,
+            lane: hello.lane,
+            lanes: hello.lanes,
+        }));
+        self.step = Step::Deciding(hello, challenge);
+    }
+}
+
+fn refuse(refusal: Refusal, outbox: &mut Vec<Output>) {
+    outbox.push(Output::Send(Handshake::Refuse(refusal.clone())));
+    outbox.push(Output::Failed(Failure::Refusing(refusal)));
+}

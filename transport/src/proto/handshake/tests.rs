@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use super::{Claim, Dialler, Failure, Listener, ListenerInput, Output, Party};
+use crate::cookie::Cookie;
+use crate::wire::tests::instance;
+use crate::wire::{Handshake, Opening, Pulse, Refusal};
+
+fn party(name: &str, heartbeat_ms: u32) -> Party {
+    Party {
+        me: instance(name, 1),
+        hidden: false,
+        pulse: Pulse {
+            heartbeat_ms,
+            silent_ms: 5 * heartbeat_ms,
+        },
+    }
+}
+
+fn claim(lane: u8) -> Claim {
+    Claim {
+        peer: instance("a@h", 1),
+        session: 5,
+        lane,
+        lanes: 2,
+    }
+}
+
+fn dialler(cookie: &[u8], wanted: &str) -> Dialler {
+    let wanted = wanted.parse().unwrap();
+    let greeting = b"from a".to_vec();
+    Dialler::new(
+        party("a@h", 100),
+        Cookie::new(cookie),
+        wanted,
+        &claim(0),
+        greeting,
+        [1; 32],
+    )
+}
+
+fn listener(cookie: &[u8]) -> Listener {
+    Listener::new(party("b@h", 300), Cookie::new(cookie), [2; 32])
+}
+
+fn listen(listener: &mut Listener, input: ListenerInput) -> Vec<Output> {
+    let mut outbox = Vec::new();
+    listener.handle(input, &mut outbox);
+    outbox
+}
+
+fn dial(dialler: &mut Dialler, message: Handshake) -> Vec<Output> {
+    let mut outbox = Vec::new();
+    dialler.handle(Some(message), &mut outbox);
+    outbox
+}
+
+fn opened(dialler: &Dialler) -> ListenerInput {
+    ListenerInput::Opened(Opening::Hello(Box::new(dialler.hello().clone())))
+}
+
+fn sent(outputs: &[Output]) -> Handshake {
+    outputs
+        .iter()
+        .find_map(|output| match output {
+            Output::Send(message) => Some(message.clone()),
+            _ => None,
+        })
+        .expect("a message is sent")
+}
+
+fn received(outputs: &[Output]) -> ListenerInput {
+    ListenerInput::Received(Some(sent(outputs)))
+}
+
+fn refusing(refusal: Refusal) -> Vec<Output> {
+    vec![
+        Output::Send(Handshake::Refuse(refusal.clone())),
+        Output::Failed(Failure::Refusing(refusal)),
+    ]
+}
+
+#[test]
+fn both_ends_agree_on_peer_pulse_and_greetings() {
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    let challenged = listen(&mut b, opened(&a));
+    let proved = dial(&mut a, sent(&challenged));
+    assert_eq!(proved[0], Output::Challenged);
+    let proven = listen(&mut b, received(&proved));
+    assert_eq!(proven, [Output::Proven(claim(0))]);
+    let greeting = b"from b".to_vec();
+    let welcomed = listen(&mut b, ListenerInput::Admitted { greeting });
+    let done = dial(&mut a, sent(&welcomed));
+    let (Output::Done(at_a), [Output::Done(at_b)]) =
+        (&done[1], &listen(&mut b, received(&done))[..])
+    else {
+        panic!("both are done");
+    };
+    assert_eq!(
+        (at_a.peer.node.as_str(), &at_a.greeting[..]),
+        ("b@h", &b"from b"[..])
+    );
+    assert_eq!(
+        (at_b.peer.node.as_str(), &at_b.greeting[..]),
+        ("a@h", &b"from a"[..])
+    );
+    for agreed in [at_a, at_b] {
+        assert_eq!(agreed.heartbeat, Duration::from_millis(300));
+        assert_eq!(agreed.silent, Duration::from_millis(1500));
+    }
+}
+
+#[test]
+fn wrong_cookie_is_refused_before_the_listener_proves_anything() {
+    let (mut a, mut b) = (dialler(b"guess", "b@h"), listener(b"c"));
+    let challenged = listen(&mut b, opened(&a));
+    let proved = dial(&mut a, sent(&challenged));
+    assert_eq!(
+        listen(&mut b, received(&proved)),
+        refusing(Refusal::WrongCookie)
+    );
+}
+
+#[test]
+fn listener_that_does_not_know_the_cookie_is_left() {
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    let challenged = listen(&mut b, opened(&a));
+    dial(&mut a, sent(&challenged));
+    let faked = Handshake::Welcome {
+        proof: [0; 32],
+        greeting: vec![],
+    };
+    assert_eq!(dial(&mut a, faked), [Output::Failed(Failure::WrongCookie)]);
+}
+
+#[test]
+fn own_proof_played_back_is_not_a_welcome() {
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    let challenged = listen(&mut b, opened(&a));
+    let Handshake::Proof(proof) = sent(&dial(&mut a, sent(&challenged))) else {
+        panic!("a proof is sent");
+    };
+    let greeting = vec![];
+    let reflected = Handshake::Welcome { proof, greeting };
+    assert_eq!(
+        dial(&mut a, reflected),
+        [Output::Failed(Failure::WrongCookie)]
+    );
+}
+
+#[test]
+fn node_that_was_not_wanted_refuses_and_is_refused() {
+    let c = dialler(b"c", "c@h");
+    let node = || "b@h".parse().unwrap();
+    let outputs = listen(&mut listener(b"c"), opened(&c));
+    assert_eq!(outputs, refusing(Refusal::NotThisNode(node())));
+
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    let challenged = sent(&listen(&mut b, opened(&a)));
+    a.hello.wanted = "c@h".parse().unwrap();
+    assert_eq!(
+        dial(&mut a, challenged),
+        [Output::Failed(Failure::OtherNode(node()))]
+    );
+}
+
+#[test]
+fn another_version_is_refused_with_ours() {
+    let outputs = listen(&mut listener(b"c"), ListenerInput::Opened(Opening::Foreign));
+    let refusal = Refusal::Version {
+        version_min: 1,
+        version_max: 1,
+    };
+    assert_eq!(outputs, refusing(refusal));
+}
+
+#[test]
+fn garbage_gets_no_answer() {
+    let outputs = listen(&mut listener(b"c"), ListenerInput::Opened(Opening::Garbage));
+    assert_eq!(outputs, [Output::Failed(Failure::Malformed)]);
+}
+
+#[test]
+fn impossible_lanes_are_refused() {
+    for (lane, lanes) in [(2, 2), (0, 0), (0, 1), (0, 200)] {
+        let mut a = dialler(b"c", "b@h");
+        (a.hello.lane, a.hello.lanes) = (lane, lanes);
+        let outputs = listen(&mut listener(b"c"), opened(&a));
+        assert_eq!(outputs, refusing(Refusal::Malformed), "{lane} of {lanes}");
+    }
+}
+
+#[test]
+fn message_at_the_wrong_place_ends_the_handshake() {
+    let ready = || Handshake::Ready { greeting: vec![] };
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    listen(&mut b, opened(&a));
+    let outputs = listen(&mut b, ListenerInput::Received(Some(ready())));
+    assert_eq!(outputs, refusing(Refusal::Malformed));
+    assert_eq!(dial(&mut a, ready()), [Output::Failed(Failure::Malformed)]);
+    assert_eq!(dial(&mut a, ready()), [], "nothing follows the end");
+}

@@ -1,0 +1,291 @@
+//! One session: whether the peer is alive, and how the session ends.
+//!
+//! ```text
+//!                Close(Disconnected | Shutdown)             all flushed, all lanes ended
+//!          ┌──────────────────────────────────▶ closing ────────── or grace over ───────┐
+//!   open ──┤                                                                             ▼
+//!          ├── Goodbye on a lane ─────────────▶ leaving ── goodbye or end on all lanes ─▶ closed
+//!          │                                               or grace over                 ▲
+//!          └── silence, end of a lane, violation, overflow, any other Close ─────────────┘
+//! ```
+//!
+//! Every lane proves the peer alive on its own: each says something at least once per heartbeat,
+//! and each that is silent for the silent period ends the session. So a lane that is dead while the
+//! others live is found too, and a busy lane needs no heartbeats.
+//! Invariant: [`Output::Closed`] comes once, is the last output, and carries the first reason.
+//! What this does not do: tell a slow peer from a dead one.
+
+use std::time::Duration;
+
+use starlings_runtime::DownReason;
+
+use crate::wire::Goodbye;
+
+#[cfg(test)]
+mod tests;
+
+/// How long an orderly end may take before it is cut short, on either side. Long enough to flush a
+/// lane at its soft limit over a slow network, short enough not to hold up a shutdown.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Bytes came in on a lane.
+    Heard {
+        /// Which.
+        lane: u8,
+    },
+    /// Bytes were written to a lane.
+    Sent {
+        /// Which.
+        lane: u8,
+    },
+    /// A goodbye came in: no frame follows on that lane.
+    GoodbyeHeard {
+        /// Which.
+        lane: u8,
+        /// Why.
+        goodbye: Goodbye,
+    },
+    /// All that was to be sent on a lane is written, goodbye included.
+    Flushed {
+        /// Which.
+        lane: u8,
+    },
+    /// A lane's connection ended.
+    LaneEnded {
+        /// Which.
+        lane: u8,
+    },
+    /// The peer sent what the protocol does not have.
+    Violated(String),
+    /// A lane's outgoing buffer passed its hard limit.
+    Overflowed,
+    /// This node wants the session gone.
+    Close(DownReason),
+    /// The deadline has come.
+    Elapsed,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Append a heartbeat to a lane.
+    Heartbeat {
+        /// Which.
+        lane: u8,
+    },
+    /// Append a goodbye to every lane, and nothing after it.
+    Goodbye(Goodbye),
+    /// Stop reading and writing, then report the session down.
+    Closed(DownReason),
+}
+
+/// One session, from the moment it is up.
+#[derive(Debug)]
+pub struct State {
+    heartbeat: Duration,
+    silent: Duration,
+    lanes: Vec<Lane>,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+struct Lane {
+    heard: Duration,
+    sent: Duration,
+    is_flushed: bool,
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Open,
+    /// We say goodbye.
+    Closing {
+        reason: DownReason,
+        until: Duration,
+    },
+    /// The peer does.
+    Leaving {
+        reason: DownReason,
+        until: Duration,
+    },
+    Closed,
+}
+
+impl State {
+    /// A session that is up as of `now`.
+    #[must_use]
+    pub fn new(now: Duration, lanes: u8, heartbeat: Duration, silent: Duration) -> Self {
+        let lane = || Lane {
+            heard: now,
+            sent: now,
+            is_flushed: false,
+            has_ended: false,
+        };
+        Self {
+            heartbeat,
+            silent,
+            lanes: (0..lanes).map(|_| lane()).collect(),
+            phase: Phase::Open,
+        }
+    }
+
+    /// When [`Input::Elapsed`] is due. May rise with every input; falls only when an output says
+    /// goodbye or an input is [`Input::GoodbyeHeard`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Open => {
+                let due = |lane: &Lane| {
+                    let silent = lane.heard.saturating_add(self.silent);
+                    silent.min(lane.sent.saturating_add(self.heartbeat))
+                };
+                self.lanes.iter().map(due).min()
+            }
+            Phase::Closing { until, .. } | Phase::Leaving { until, .. } => Some(*until),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Duration, input: Input, outbox: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        match input {
+            Input::Heard { lane } => self.on_lane(lane, |lane| lane.heard = now),
+            Input::Sent { lane } => self.on_lane(lane, |lane| lane.sent = now),
+            Input::GoodbyeHeard { lane, goodbye } => {
+                self.on_lane(lane, |lane| lane.has_ended = true);
+                if matches!(self.phase, Phase::Open) {
+                    let until = now.saturating_add(GRACE);
+                    let reason = goodbye.heard();
+                    self.phase = Phase::Leaving { reason, until };
+                }
+                self.finish_if_quiet(outbox);
+            }
+            Input::Flushed { lane } => {
+                self.on_lane(lane, |lane| lane.is_flushed = true);
+                self.finish_if_quiet(outbox);
+            }
+            Input::LaneEnded { lane } => {
+                self.on_lane(lane, |lane| lane.has_ended = true);
+                match &self.phase {
+                    Phase::Open => self.finish(DownReason::Closed, outbox),
+                    Phase::Closing { .. } | Phase::Leaving { .. } => self.finish_if_quiet(outbox),
+                    Phase::Closed => {}
+                }
+            }
+            Input::Violated(why) => self.finish_for(DownReason::ProtocolError(why), outbox),
+            Input::Overflowed => self.finish_for(DownReason::Overflow, outbox),
+            Input::Close(reason) => self.on_close(now, reason, outbox),
+            Input::Elapsed => self.on_elapsed(now, outbox),
+        }
+    }
+
+    fn on_close(&mut self, now: Duration, reason: DownReason, outbox: &mut Vec<Output>) {
+        if !matches!(self.phase, Phase::Open) {
+            return;
+        }
+        let Some(goodbye) = Goodbye::for_reason(&reason) else {
+            return self.finish(reason, outbox);
+        };
+        let until = now.saturating_add(GRACE);
+        self.phase = Phase::Closing { reason, until };
+        outbox.push(Output::Goodbye(goodbye));
+    }
+
+    fn on_elapsed(&mut self, now: Duration, outbox: &mut Vec<Output>) {
+        match &self.phase {
+            Phase::Open => {
+                let silent = self.silent;
+                let is_silent = |lane: &Lane| lane.heard.saturating_add(silent) <= now;
+                if self.lanes.iter().any(is_silent) {
+                    return self.finish(DownReason::HeartbeatTimeout, outbox);
+                }
+                for (lane, at) in (0..).zip(&mut self.lanes) {
+                    if at.sent.saturating_add(self.heartbeat) <= now {
+                        // Counts as sent at once: a lane that cannot write gathers no more than
+                        // one heartbeat per interval.
+                        at.sent = now;
+                        outbox.push(Output::Heartbeat { lane });
+                    }
+                }
+            }
+            Phase::Closing { reason, until } | Phase::Leaving { reason, until } => {
+                if *until <= now {
+                    self.finish(reason.clone(), outbox);
+                }
+            }
+            Phase::Closed => {}
+        }
+    }
+
+    /// The end of a goodbye: nothing is left to write, or nothing to read.
+    fn finish_if_quiet(&mut self, outbox: &mut Vec<Output>) {
+        let all_ended = self.lanes.iter().all(|lane| lane.has_ended);
+        let all_flushed = self.lanes.iter().all(|lane| lane.is_flushed);
+        match &self.phase {
+            Phase::Closing { reason, .. } if all_ended && all_flushed => {
+                self.finish(reason.clone(), outbox);
+            }
+            Phase::Leaving { reason, .. } if all_ended => self.finish(reason.clone(), outbox),
+            Phase::Open | Phase::Closing { .. } | Phase::Leaving { .. } | Phase::Closed => {}
+        }
+    }
+
+    /// The end for a fault: a goodbye said or heard before it stays the reason.
+    fn finish_for(&mut self, fault: DownReason, outbox: &mut Vec<Output>) {
+        let reason = match &self.phase {
+            Phase::Closing { reason, .. } | Phase::Leaving { reason, .. } => reason.clone(),
+            Phase::Open | Phase::Closed => fault,
+        };
+        self.finish(reason, outbox);
+    }
+
+    fn finish(&mut self, reason: DownReason, outbox: &mut Vec<Output>) {
+        self.phase = Phase::Closed;
+        outbox.push(Output::Closed(reason));
+    }
+
+    fn on_lane(&mut self, lane: u8, change: impl FnOnce(&mut Lane)) {
+        if let Some(lane) = self.lanes.get_mut(usize::from(lane)) {
+            change(lane);
+        }
+    }
+}
+
+/// The sequence numbers of the frames that come in on one lane.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    expected: u32,
+}
+
+impl Sequence {
+    /// Takes the number of the next frame; says what is wrong with it, if anything.
+    ///
+    /// Numbers begin at 0 and wrap around.
+    ///
+    /// # Errors
+    /// It is not the one that follows: a frame was lost, repeated or made up. The session is to be
+    /// ended.
+    pub fn take(&mut self, seq: u32) -> Result<(), SequenceGap> {
+        let expected = self.expected;
+        if seq != expected {
+            return Err(SequenceGap { expected, seq });
+        }
+        self.expected = expected.wrapping_add(1);
+        Ok(())
+    }
+}
+
+/// A frame that does not follow the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("frame {seq} came where {expected} was due")]
+pub struct SequenceGap {
+    expected: u32,
+    seq: u32,
+}

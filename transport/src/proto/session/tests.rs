@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use starlings_runtime::DownReason;
+
+use super::{GRACE, Input, Output, Sequence, State};
+use crate::wire::Goodbye;
+
+const BEAT: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_secs(5);
+
+fn at(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn open() -> State {
+    State::new(at(0), 2, BEAT, SILENT)
+}
+
+fn handle(state: &mut State, now: Duration, input: Input) -> Vec<Output> {
+    let mut outbox = Vec::new();
+    state.handle(now, input, &mut outbox);
+    outbox
+}
+
+#[test]
+fn idle_lane_beats_and_busy_lane_does_not() {
+    let mut state = open();
+    assert_eq!(state.deadline(), Some(at(1000)));
+    handle(&mut state, at(900), Input::Sent { lane: 1 });
+    let outputs = handle(&mut state, at(1000), Input::Elapsed);
+    assert_eq!(outputs, [Output::Heartbeat { lane: 0 }]);
+    assert_eq!(state.deadline(), Some(at(1900)));
+}
+
+#[test]
+fn lane_that_is_silent_ends_the_session_though_others_speak() {
+    for silent in [0, 1] {
+        let mut state = open();
+        for now in 1..=5 {
+            handle(
+                &mut state,
+                at(now * 1000 - 1),
+                Input::Heard { lane: 1 - silent },
+            );
+            let outputs = handle(&mut state, at(now * 1000), Input::Elapsed);
+            let closed = Output::Closed(DownReason::HeartbeatTimeout);
+            assert_eq!(outputs.contains(&closed), now == 5, "after {now} s");
+        }
+        assert_eq!(state.deadline(), None);
+    }
+}
+
+#[test]
+fn end_of_any_lane_ends_the_session_once() {
+    let mut state = open();
+    let outputs = handle(&mut state, at(1), Input::LaneEnded { lane: 1 });
+    assert_eq!(outputs, [Output::Closed(DownReason::Closed)]);
+    assert_eq!(handle(&mut state, at(2), Input::LaneEnded { lane: 0 }), []);
+    assert_eq!(handle(&mut state, at(2), Input::Overflowed), []);
+    assert_eq!(handle(&mut state, at(9999), Input::Elapsed), []);
+}
+
+#[test]
+fn disconnect_says_goodbye_flushes_and_waits_for_the_peer() {
+    let mut state = open();
+    let close = Input::Close(DownReason::Disconnected);
+    let outputs = handle(&mut state, at(10), close.clone());
+    assert_eq!(outputs, [Output::Goodbye(Goodbye::Disconnect)]);
+    assert_eq!(handle(&mut state, at(10), close), [], "once");
+    for lane in [0, 1] {
+        assert_eq!(handle(&mut state, at(11), Input::Flushed { lane }), []);
+    }
+    assert_eq!(handle(&mut state, at(12), Input::LaneEnded { lane: 0 }), []);
+    let outputs = handle(&mut state, at(12), Input::LaneEnded { lane: 1 });
+    assert_eq!(outputs, [Output::Closed(DownReason::Disconnected)]);
+}
+
+#[test]
+fn goodbye_that_cannot_be_flushed_is_cut_short() {
+    let mut state = open();
+    handle(&mut state, at(10), Input::Close(DownReason::Shutdown));
+    assert_eq!(state.deadline(), Some(at(10) + GRACE));
+    assert_eq!(handle(&mut state, at(500), Input::Elapsed), []);
+    let outputs = handle(&mut state, at(10) + GRACE, Input::Elapsed);
+    assert_eq!(outputs, [Output::Closed(DownReason::Shutdown)]);
+}
+
+#[test]
+fn goodbye_of_the_peer_counts_when_all_lanes_are_read_to_their_end() {
+    let mut state = open();
+    let goodbye = Goodbye::Shutdown;
+    let outputs = handle(&mut state, at(10), Input::GoodbyeHeard { lane: 0, goodbye });
+    assert_eq!(outputs, [], "lane 1 may still hold envelopes");
+    let outputs = handle(&mut state, at(20), Input::GoodbyeHeard { lane: 1, goodbye });
+    assert_eq!(outputs, [Output::Closed(DownReason::Shutdown)]);
+}
+
+#[test]
+fn goodbye_on_one_lane_only_is_cut_short() {
+    let mut state = open();
+    let goodbye = Goodbye::Disconnect;
+    handle(&mut state, at(10), Input::GoodbyeHeard { lane: 1, goodbye });
+    let outputs = handle(&mut state, at(10) + GRACE, Input::Elapsed);
+    assert_eq!(outputs, [Output::Closed(DownReason::Closed)]);
+}
+
+#[test]
+fn both_sides_may_say_goodbye_at_once() {
+    let mut state = open();
+    handle(&mut state, at(10), Input::Close(DownReason::Shutdown));
+    for lane in [0, 1] {
+        let goodbye = Goodbye::Shutdown;
+        assert_eq!(
+            handle(&mut state, at(11), Input::GoodbyeHeard { lane, goodbye }),
+            []
+        );
+    }
+    assert_eq!(handle(&mut state, at(12), Input::Flushed { lane: 0 }), []);
+    let outputs = handle(&mut state, at(12), Input::Flushed { lane: 1 });
+    assert_eq!(outputs, [Output::Closed(DownReason::Shutdown)]);
+}
+
+#[test]
+fn faults_end_the_session_at_once() {
+    let violated = || Input::Violated("why".to_owned());
+    let faults = [
+        (violated(), DownReason::ProtocolError("why".to_owned())),
+        (Input::Overflowed, DownReason::Overflow),
+        (Input::Close(DownReason::Closed), DownReason::Closed),
+    ];
+    for (input, reason) in faults {
+        assert_eq!(handle(&mut open(), at(1), input), [Output::Closed(reason)]);
+    }
+}
+
+#[test]
+fn sequence_takes_each_number_once_and_wraps() {
+    let mut sequence = Sequence::default();
+    assert!(sequence.take(0).is_ok());
+    assert!(sequence.take(0).is_err());
+    assert!(sequence.take(2).is_err());
+    assert!(sequence.take(1).is_ok());
+    let mut last = Sequence { expected: u32::MAX };
+    assert!(last.take(u32::MAX).is_ok());
+    assert!(last.take(0).is_ok());
+}

@@ -1,0 +1,60 @@
+//! What the transport needs of the runtime. Two kinds of it: the runtime's own, and one that the
+//! tests look into.
+
+use std::sync::Arc;
+
+use starlings_runtime::{
+    DownReason, Ingress, NodeInstance, Outlet, ProtocolViolation, SessionInfo, SessionIngress,
+};
+
+/// The runtime of one node. See [`Ingress`].
+pub(crate) trait Receiver: Send + Sync + 'static {
+    type Session: SessionReceiver;
+
+    fn local(&self) -> &NodeInstance;
+
+    fn greeting(&self) -> Vec<u8>;
+
+    fn session_up(
+        &self,
+        info: SessionInfo,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<Self::Session, ProtocolViolation>;
+}
+
+/// What the runtime takes from one session. See [`SessionIngress`].
+pub(crate) trait SessionReceiver: Send + Sync + 'static {
+    fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation>;
+
+    fn down(&self, reason: DownReason);
+}
+
+impl Receiver for Ingress {
+    type Session = SessionIngress;
+
+    fn local(&self) -> &NodeInstance {
+        self.local()
+    }
+
+    fn greeting(&self) -> Vec<u8> {
+        self.greeting()
+    }
+
+    fn session_up(
+        &self,
+        info: SessionInfo,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<SessionIngress, ProtocolViolation> {
+        self.session_up(info, outlet)
+    }
+}
+
+impl SessionReceiver for SessionIngress {
+    fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
+        self.deliver(envelope)
+    }
+
+    fn down(&self, reason: DownReason) {
+        self.down(reason);
+    }
+}

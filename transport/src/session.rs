@@ -1,0 +1,218 @@
+//! One live session: its lanes, and the future that drives it from up to down.
+//!
+//! ```text
+//!   runtime ─▶ Outlet::send ─▶ Lane ─▶ writer task ─▶ socket
+//!   runtime ◀─ deliver ◀──────────── reader task ◀── socket
+//!                    heard, sent, ended ─▶ proto::session ─▶ heartbeat, goodbye, closed
+//! ```
+//!
+//! Invariant: down is reported once, after the last `deliver` has returned, however the session
+//! ends; even when the future that drives it is dropped. It is reported by the drop of the
+//! [`Delivery`] that the driver shares with the readers.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use starlings_runtime::{
+    BoxFuture, DownReason, LaneKey, NodeInstance, Outlet, OutletError, SessionInfo, Urgency,
+};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::hub::Hub;
+use crate::lane::{AppendError, Lane};
+use crate::pipe::Connection;
+use crate::proto::handshake::Agreement;
+use crate::proto::peers::SessionKey;
+use crate::proto::session::{Input, Output, State};
+use crate::receiver::{Receiver, SessionReceiver};
+use crate::wire::FrameKind;
+
+mod reader;
+mod writer;
+
+/// What senders, readers, writers and the driver of a session share.
+#[derive(Debug)]
+pub(crate) struct Session {
+    clock: Clock,
+    state: Mutex<State>,
+    /// The control lane first.
+    lanes: Arc<[Lane]>,
+    closed: OnceLock<DownReason>,
+    /// The session is closed, or its deadline has come nearer.
+    changed: Notify,
+}
+
+impl Session {
+    pub(crate) fn new(clock: Clock, lanes: u8, heartbeat: Duration, silent: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            state: Mutex::new(State::new(clock.now(), lanes, heartbeat, silent)),
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            closed: OnceLock::new(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Tells the state what happened, and does what it wants.
+    pub(crate) fn handle(&self, input: Input) {
+        let mut outbox = Vec::new();
+        let nears = matches!(input, Input::GoodbyeHeard { .. });
+        self.state
+            .lock()
+            .handle(self.clock.now(), input, &mut outbox);
+        for output in &outbox {
+            self.perform(output);
+        }
+        if nears || !outbox.is_empty() {
+            self.changed.notify_one();
+        }
+    }
+
+    fn perform(&self, output: &Output) {
+        match output {
+            Output::Heartbeat { lane } => {
+                if let Some(lane) = self.lanes.get(usize::from(*lane)) {
+                    // Refused only if the lane is at its end, or so full that it speaks anyway.
+                    let _ = lane.append(FrameKind::Heartbeat, Urgency::Refusable, &mut |_| Ok(()));
+                }
+            }
+            Output::Goodbye(goodbye) => {
+                let body = postcard::to_allocvec(goodbye).unwrap_or_default();
+                self.lanes.iter().for_each(|lane| lane.finish(&body));
+            }
+            Output::Closed(reason) => {
+                let _ = self.closed.set(reason.clone());
+                self.lanes.iter().for_each(Lane::close);
+            }
+        }
+    }
+
+    /// Waits until the session is closed.
+    async fn drive(&self, tasks: &mut JoinSet<()>) {
+        while self.closed.get().is_none() {
+            let deadline = self.state.lock().deadline();
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = self.clock.sleep_until(deadline) => self.handle(Input::Elapsed),
+                Some(ended) = tasks.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a lane's task failed");
+                        self.handle(Input::Close(DownReason::Closed));
+                    }
+                }
+            }
+        }
+    }
+
+    fn user_lane(&self, key: LaneKey) -> Option<(usize, &Lane)> {
+        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(1)?;
+        let at = 1 + usize::try_from(key.0.checked_rem(user_lanes)?).ok()?;
+        self.lanes.get(at).map(|lane| (at, lane))
+    }
+}
+
+impl Outlet for Session {
+    fn send(
+        &self,
+        lane: LaneKey,
+        urgency: Urgency,
+        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
+    ) -> Result<(), OutletError> {
+        let Some((_, lane)) = self.user_lane(lane) else {
+            return Err(OutletError::Closed);
+        };
+        match lane.append(FrameKind::Envelope, urgency, encode) {
+            Ok(()) => Ok(()),
+            Err(AppendError::Refused(error)) => Err(error),
+            Err(AppendError::Overflowed) => {
+                self.handle(Input::Overflowed);
+                Err(OutletError::Closed)
+            }
+        }
+    }
+
+    fn ready(&self, lane: LaneKey) -> BoxFuture<'static, ()> {
+        let at = self.user_lane(lane).map(|(at, _)| at);
+        let lanes = self.lanes.clone();
+        Box::pin(async move {
+            if let Some(lane) = at.and_then(|at| lanes.get(at)) {
+                lane.ready().await;
+            }
+        })
+    }
+
+    fn close(&self, reason: DownReason) {
+        self.handle(Input::Close(reason));
+    }
+}
+
+/// The runtime's end of a session. Its drop is the session's end.
+pub(crate) struct Delivery<R: Receiver> {
+    pub(crate) hub: Arc<Hub<R>>,
+    pub(crate) peer: NodeInstance,
+    pub(crate) key: SessionKey,
+    pub(crate) session: Arc<Session>,
+    /// Set once the session has been reported up.
+    pub(crate) receiver: OnceLock<R::Session>,
+}
+
+impl<R: Receiver> Drop for Delivery<R> {
+    fn drop(&mut self) {
+        // Without a reason, the future that drove the session was dropped.
+        self.session.handle(Input::Close(DownReason::Closed));
+        self.session.lanes.iter().for_each(Lane::close);
+        let reason = self.session.closed.get_or_init(|| DownReason::Closed);
+        if let Some(receiver) = self.receiver.get() {
+            tracing::info!(peer = %self.peer.node, %reason, "session down");
+            receiver.down(reason.clone());
+        }
+        self.hub.end(&self.peer.node, self.key);
+    }
+}
+
+/// Drives one session from up to down.
+///
+/// # Cancel safety
+/// Dropped at any point, also before it is polled, the session is closed and reported down.
+pub(crate) async fn drive_session<R: Receiver>(
+    delivery: Arc<Delivery<R>>,
+    lanes: Vec<Connection>,
+    agreement: Agreement,
+) {
+    let session = delivery.session.clone();
+    let info = SessionInfo {
+        peer: agreement.peer,
+        hidden: agreement.hidden,
+        greeting: agreement.greeting,
+    };
+    match delivery.hub.receiver().session_up(info, session.clone()) {
+        Ok(receiver) => {
+            let _ = delivery.receiver.set(receiver);
+        }
+        Err(violation) => {
+            let peer = &delivery.peer.node;
+            tracing::warn!(%peer, %violation, "greeting refused");
+            return delivery.hub.refuse(peer, &violation.to_string());
+        }
+    }
+    tracing::info!(peer = %delivery.peer.node, incarnation = %delivery.peer.incarnation, "session up");
+    delivery.hub.announce(&delivery.peer.node, delivery.key);
+    let mut tasks = JoinSet::new();
+    for (lane, connection) in (0..).zip(lanes) {
+        tasks.spawn(reader::drive_reader(
+            delivery.clone(),
+            lane,
+            connection.read,
+        ));
+        tasks.spawn(writer::drive_writer(
+            session.clone(),
+            lane,
+            connection.write,
+        ));
+    }
+    session.drive(&mut tasks).await;
+    tasks.shutdown().await;
+}

@@ -1,0 +1,318 @@
+//! What a peer can get wrong, on purpose or not: at most its own session ends.
+
+use std::time::Duration;
+
+use starlings_runtime::{ConnectError, DownReason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::cookie::Cookie;
+use crate::frame::{FRAME_BYTES_MAX, begin, finish};
+use crate::greet::{self, Expect, HANDSHAKE_BYTES_MAX};
+use crate::hub::LANES;
+use crate::pipe::{Connection, MemoryNetwork};
+use crate::proto::handshake::{Claim, Dialler, Output, Party};
+use crate::testing::{Net, Node, PATIENCE};
+use crate::wire::tests::instance;
+use crate::wire::{self, FrameKind, Handshake, Opening, Pulse, Refusal};
+
+/// Two nodes with a session that is not to be disturbed.
+async fn bystanders(net: &Net) -> (Node, Node) {
+    let (a, b) = (Node::start(net, "a").await, Node::start(net, "b").await);
+    a.connect(&b).await.unwrap();
+    b.sees_up(&a).await;
+    (a, b)
+}
+
+async fn raw(net: &Net, node: &Node) -> Connection {
+    net.pipe("raw").dial(&node.address).await.unwrap()
+}
+
+fn dialler(cookie: &[u8], lane: u8) -> Dialler {
+    let me = instance("raw@h", 1);
+    let pulse = Pulse {
+        heartbeat_ms: 1000,
+        silent_ms: 5000,
+    };
+    let party = Party {
+        me: me.clone(),
+        hidden: false,
+        pulse,
+    };
+    let claim = Claim {
+        peer: me,
+        session: 1,
+        lane,
+        lanes: LANES,
+    };
+    let wanted = "a@h".parse().unwrap();
+    Dialler::new(party, Cookie::new(cookie), wanted, &claim, vec![], [9; 32])
+}
+
+/// One lane by hand; what the listener refused with, if it did.
+async fn join(net: &Net, node: &Node, cookie: &[u8], lane: u8) -> Result<Connection, Handshake> {
+    let mut connection = raw(net, node).await;
+    let mut dialler = dialler(cookie, lane);
+    greet::send(&mut connection, dialler.hello()).await.unwrap();
+    loop {
+        let bytes = greet::receive(&mut connection, Expect::Greeting)
+            .await
+            .unwrap();
+        let message = wire::decode::<Handshake>(&bytes).unwrap();
+        let mut outbox = Vec::new();
+        dialler.handle(Some(message.clone()), &mut outbox);
+        for output in outbox {
+            match output {
+                Output::Send(message) => greet::send(&mut connection, &message).await.unwrap(),
+                Output::Done(_) => return Ok(connection),
+                Output::Failed(_) => return Err(message),
+                Output::Challenged | Output::Proven(_) => {}
+            }
+        }
+    }
+}
+
+/// A whole session by hand.
+async fn session(net: &Net, node: &Node) -> Vec<Connection> {
+    let mut lanes = Vec::new();
+    for lane in 0..LANES {
+        lanes.push(join(net, node, b"secret", lane).await.unwrap());
+    }
+    lanes
+}
+
+async fn ends(connection: &mut Connection) {
+    let mut rest = Vec::new();
+    let ended = timeout(PATIENCE, connection.read.read_to_end(&mut rest)).await;
+    let _ = ended.expect("the connection ends");
+}
+
+fn frame(seq: u32, kind: FrameKind, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let start = begin(&mut bytes);
+    bytes.extend_from_slice(body);
+    finish(&mut bytes, start, seq, kind);
+    bytes
+}
+
+#[tokio::test]
+async fn bytes_that_break_the_protocol_end_their_session_only() {
+    let too_large = u32::try_from(FRAME_BYTES_MAX + 6).unwrap();
+    let mut unknown = frame(0, FrameKind::Envelope, b"");
+    unknown[8] = 77;
+    let cases: [(&str, u8, Vec<u8>); 8] = [
+        (
+            "a frame that is too large",
+            1,
+            too_large.to_le_bytes().to_vec(),
+        ),
+        ("a frame without a header", 1, vec![0; 4]),
+        ("a frame of an unknown kind", 1, unknown),
+        ("a gap", 1, frame(1, FrameKind::Envelope, b"x")),
+        ("a repeat", 1, frame(0, FrameKind::Envelope, b"x").repeat(2)),
+        (
+            "an envelope on the control lane",
+            0,
+            frame(0, FrameKind::Envelope, b"x"),
+        ),
+        (
+            "a heartbeat with a body",
+            0,
+            frame(0, FrameKind::Heartbeat, b"x"),
+        ),
+        (
+            "a goodbye of no kind",
+            0,
+            frame(0, FrameKind::Goodbye, b"\xff"),
+        ),
+    ];
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        for (n, (what, lane, bytes)) in cases.iter().enumerate() {
+            let mut lanes = session(&net, &a).await;
+            lanes[usize::from(*lane)]
+                .write
+                .write_all(bytes)
+                .await
+                .unwrap();
+            a.sees(what, |events| {
+                events.iter().filter(|event| is_violation(event)).count() > n
+            })
+            .await;
+            ends(&mut lanes[0]).await;
+            ends(&mut lanes[1]).await;
+        }
+        a.talks_to(&b, "undisturbed").await;
+    }
+}
+
+fn is_violation(event: &crate::testing::Event) -> bool {
+    use crate::testing::Event;
+    matches!(event, Event::Down(_, DownReason::ProtocolError(_)))
+}
+
+#[tokio::test]
+async fn frame_cut_short_by_the_end_is_not_delivered() {
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        let mut lanes = session(&net, &a).await;
+        let bytes = frame(0, FrameKind::Envelope, b"cut short");
+        lanes[1].write.write_all(&bytes[..12]).await.unwrap();
+        lanes[1].write.shutdown().await.unwrap();
+        let raw = "raw@h".parse().unwrap();
+        let down = crate::testing::Event::Down(raw, DownReason::Closed);
+        a.sees("the down", |events| events.last() == Some(&down))
+            .await;
+        assert_eq!(a.events().len(), 3, "two ups and a down: {:?}", a.events());
+        ends(&mut lanes[0]).await;
+        a.talks_to(&b, "undisturbed").await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_cookie_is_refused_at_both_ends() {
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        let refused = join(&net, &a, b"guess", 0).await.err();
+        assert_eq!(refused, Some(Handshake::Refuse(Refusal::WrongCookie)));
+        let c = Node::start_as(&net, "c", 1, |config, _| {
+            config.cookie = Cookie::new(*b"guess")
+        });
+        let refused = c.await.connect(&a).await;
+        let Err(ConnectError::HandshakeFailed { why, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(why, "refused: the cookies differ");
+        a.talks_to(&b, "undisturbed").await;
+        assert_eq!(a.infos().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn unknown_version_is_told_ours() {
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        let mut connection = raw(&net, &a).await;
+        let mut hello = dialler(b"secret", 0).hello().clone();
+        (hello.preamble.version_min, hello.preamble.version_max) = (8, 9);
+        greet::send(&mut connection, &hello).await.unwrap();
+        let bytes = greet::receive(&mut connection, Expect::Plain)
+            .await
+            .unwrap();
+        let refusal = Refusal::Version {
+            version_min: 1,
+            version_max: 1,
+        };
+        assert_eq!(wire::decode(&bytes), Some(Handshake::Refuse(refusal)));
+        ends(&mut connection).await;
+        a.talks_to(&b, "undisturbed").await;
+    }
+}
+
+#[tokio::test]
+async fn listener_of_another_version_fails_the_connect() {
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        let listener = net.pipe("raw").listen(match net {
+            Net::Tcp => "127.0.0.1:0",
+            Net::Memory(_) => "memory:raw",
+        });
+        let listener = listener.await.unwrap();
+        let address = listener.local_address();
+        let answer = async {
+            let mut connection = listener.accept().await.unwrap();
+            let bytes = greet::receive(&mut connection, Expect::Plain)
+                .await
+                .unwrap();
+            assert!(matches!(Opening::decode(&bytes), Opening::Hello(_)));
+            let refusal = Refusal::Version {
+                version_min: 8,
+                version_max: 9,
+            };
+            greet::send(&mut connection, &Handshake::Refuse(refusal))
+                .await
+                .unwrap();
+        };
+        let raw = "raw@h".parse().unwrap();
+        let (refused, ()) = tokio::join!(a.connect_at(raw, &address), answer);
+        assert!(
+            matches!(refused, Err(ConnectError::HandshakeFailed { .. })),
+            "{refused:?}"
+        );
+        a.talks_to(&b, "undisturbed").await;
+    }
+}
+
+/// Goal: garbage gets no answer and is closed at once, whatever it is.
+/// Method: bytes of a fixed generator, and what other protocols say first.
+#[tokio::test]
+async fn random_bytes_on_the_listening_port_are_closed() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    for net in Net::all() {
+        let (a, b) = bystanders(&net).await;
+        for n in 0..50_usize {
+            let mut connection = raw(&net, &a).await;
+            let bytes: Vec<u8> = match n {
+                0 => b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
+                1 => u32::try_from(HANDSHAKE_BYTES_MAX + 1)
+                    .unwrap()
+                    .to_le_bytes()
+                    .to_vec(),
+                _ => {
+                    let body = (0..n).flat_map(|_| random().to_le_bytes());
+                    let length = u32::try_from(8 * n).unwrap().to_le_bytes();
+                    length.into_iter().chain(body).collect()
+                }
+            };
+            let _ = connection.write.write_all(&bytes).await;
+            ends(&mut connection).await;
+        }
+        a.talks_to(&b, "undisturbed").await;
+        assert_eq!(a.infos().len(), 1, "nobody else was seen");
+    }
+}
+
+/// Goal: who dials and says nothing is closed after the handshake timeout, and until then keeps
+/// nobody out, even when there are many. Method: virtual time.
+#[tokio::test(start_paused = true)]
+async fn silent_diallers_do_not_keep_others_out_for_long() {
+    let net = Net::Memory(MemoryNetwork::default());
+    let (a, b) = bystanders(&net).await;
+    let mut silent = Vec::new();
+    for _ in 0..crate::HANDSHAKES_MAX + 3 {
+        silent.push(raw(&net, &a).await);
+    }
+    let c = Node::start_as(&net, "c", 1, |config, _| {
+        config.connect_timeout = Duration::from_secs(8);
+    });
+    let c = c.await;
+    assert_eq!(c.connect(&a).await, Ok(()));
+    ends(&mut silent[0]).await;
+    a.talks_to(&b, "undisturbed").await;
+}
+
+/// Goal: half a session is given up, and a whole one can be made afterwards. Method: virtual time.
+#[tokio::test(start_paused = true)]
+async fn session_that_is_never_completed_is_given_up() {
+    let net = Net::Memory(MemoryNetwork::default());
+    let (a, b) = bystanders(&net).await;
+    let mut control = join(&net, &a, b"secret", 0).await.unwrap();
+    ends(&mut control).await;
+    let lanes = session(&net, &a).await;
+    assert_eq!(lanes.len(), usize::from(LANES));
+    a.sees("the whole one", |events| {
+        events
+            .iter()
+            .filter(|event| matches!(event, crate::testing::Event::Up(_)))
+            .count()
+            == 2
+    })
+    .await;
+    a.talks_to(&b, "undisturbed").await;
+}

@@ -1,0 +1,269 @@
+//! What two nodes say to each other: the messages of the handshake, and the kinds of frames.
+//!
+//! Everything here is a promise: fields are only appended, and a change of bytes comes with a new
+//! [`VERSION`]. `wire/tests.rs` pins the bytes.
+
+use serde::{Deserialize, Serialize};
+use starlings_runtime::{DownReason, NodeId, NodeInstance};
+
+/// The version of the protocol that this code speaks. It speaks no other.
+pub const VERSION: u16 = 1;
+
+/// The first bytes on every connection. What does not begin so is not a Starlings node.
+pub const MAGIC: [u8; 4] = *b"STRL";
+
+/// Bytes of a nonce.
+pub const NONCE_BYTES: usize = 32;
+
+/// Bytes of a proof: those of HMAC-SHA256.
+pub const PROOF_BYTES: usize = 32;
+
+/// The lane of heartbeats and goodbyes. The others carry envelopes.
+pub const CONTROL_LANE: u8 = 0;
+
+/// Most lanes a session may have, the control lane included. A hello with more is refused; every
+/// lane costs a socket, two tasks and a read buffer.
+pub const LANES_MAX: u8 = 16;
+
+/// What every version says first: enough to find a common one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preamble {
+    /// [`MAGIC`].
+    pub magic: [u8; 4],
+    /// The lowest version that the dialler speaks.
+    pub version_min: u16,
+    /// The highest.
+    pub version_max: u16,
+}
+
+/// The dialler opens one lane of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Which versions it speaks.
+    pub preamble: Preamble,
+    /// Who it is.
+    pub dialler: NodeInstance,
+    /// Whom it wants to talk to.
+    pub wanted: NodeId,
+    /// Whether it is a hidden node.
+    pub hidden: bool,
+    /// Its random name for the session that the lane joins.
+    pub session: u64,
+    /// Which lane this is.
+    pub lane: u8,
+    /// How many lanes the session is going to have.
+    pub lanes: u8,
+    /// What it asks of the session.
+    pub pulse: Pulse,
+    /// Random, new for each connection.
+    pub nonce: [u8; NONCE_BYTES],
+}
+
+/// How often a lane says something, and how long it may be silent. The longer of both ends counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// After this long without a frame, a heartbeat is sent.
+    pub heartbeat_ms: u32,
+    /// After this long without a byte, the peer is taken for dead.
+    pub silent_ms: u32,
+}
+
+/// The listener asks the dialler to prove itself. It proves nothing yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The version that both are going to speak.
+    pub version: u16,
+    /// Who the listener is.
+    pub listener: NodeInstance,
+    /// Whether it is a hidden node.
+    pub hidden: bool,
+    /// What it asks of the session.
+    pub pulse: Pulse,
+    /// Random, new for each connection.
+    pub nonce: [u8; NONCE_BYTES],
+}
+
+/// One message of the handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Handshake {
+    /// Listener, first.
+    Challenge(Challenge),
+    /// Dialler: it knows the cookie.
+    Proof([u8; PROOF_BYTES]),
+    /// Listener: it knows the cookie too, and the lane has joined its session.
+    Welcome {
+        /// That it knows the cookie.
+        proof: [u8; PROOF_BYTES],
+        /// What its runtime says of itself. Empty on all lanes but the control lane.
+        #[serde(with = "serde_bytes")]
+        greeting: Vec<u8>,
+    },
+    /// Dialler, last: frames follow.
+    Ready {
+        /// What its runtime says of itself. Empty on all lanes but the control lane.
+        #[serde(with = "serde_bytes")]
+        greeting: Vec<u8>,
+    },
+    /// Listener, in place of a challenge or a welcome. The connection is closed after it.
+    Refuse(Refusal),
+}
+
+/// Why a listener does not let a lane in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// It speaks other versions.
+    #[error("it speaks versions {version_min} to {version_max} of the protocol only")]
+    Version {
+        /// The lowest that it speaks.
+        version_min: u16,
+        /// The highest.
+        version_max: u16,
+    },
+    /// The node that was wanted is not the one that listens there.
+    #[error("the node there is {0}")]
+    NotThisNode(NodeId),
+    /// The proof does not hold.
+    #[error("the cookies differ")]
+    WrongCookie,
+    /// A message that this protocol does not have, or not there.
+    #[error("it did not understand the handshake")]
+    Malformed,
+    /// It has a session with this very incarnation. Worth another try: it may be about to end.
+    #[error("there is a session already")]
+    AlreadyConnected,
+    /// It dials us at the same moment, and its dial is the one that counts.
+    #[error("both dialled at the same moment, and its dial counts")]
+    SimultaneousDial,
+    /// It knows a later incarnation of the dialler.
+    #[error("it knows a later incarnation of this node")]
+    OlderIncarnation,
+    /// The lane belongs to no session that is being made.
+    #[error("it is not making the session that the lane belongs to")]
+    UnknownSession,
+    /// It is on its way out.
+    #[error("it is shutting down")]
+    ShuttingDown,
+}
+
+impl Refusal {
+    /// Whether the same dial may be let in a moment later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::AlreadyConnected | Self::SimultaneousDial | Self::UnknownSession => true,
+            Self::Version { .. }
+            | Self::NotThisNode(_)
+            | Self::WrongCookie
+            | Self::Malformed
+            | Self::OlderIncarnation
+            | Self::ShuttingDown => false,
+        }
+    }
+}
+
+/// The first message on a connection, as far as it can be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// A hello of a version that we speak.
+    Hello(Box<Hello>),
+    /// A Starlings node, but of other versions.
+    Foreign,
+    /// Anything else.
+    Garbage,
+}
+
+impl Opening {
+    /// Reads the first message. Never fails: what is not a hello is [`Opening::Garbage`].
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Self {
+        let Ok((preamble, _)) = postcard::take_from_bytes::<Preamble>(bytes) else {
+            return Self::Garbage;
+        };
+        if preamble.magic != MAGIC || preamble.version_min > preamble.version_max {
+            return Self::Garbage;
+        }
+        if !(preamble.version_min..=preamble.version_max).contains(&VERSION) {
+            return Self::Foreign;
+        }
+        match decode(bytes) {
+            Some(hello) => Self::Hello(Box::new(hello)),
+            None => Self::Garbage,
+        }
+    }
+}
+
+/// Reads one message, every byte of it; `None` if it is not one.
+#[must_use]
+pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Option<M> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Some(message),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// What a frame is. The byte after its sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// An envelope of the runtime.
+    Envelope,
+    /// Nothing but a sign of life. The body is empty.
+    Heartbeat,
+    /// The last frame of a lane. The body is a [`Goodbye`].
+    Goodbye,
+}
+
+impl FrameKind {
+    /// The byte that says so.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Envelope => 1,
+            Self::Heartbeat => 2,
+            Self::Goodbye => 3,
+        }
+    }
+
+    /// What this byte says, if anything.
+    #[must_use]
+    pub const fn of(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Envelope),
+            2 => Some(Self::Heartbeat),
+            3 => Some(Self::Goodbye),
+            _ => None,
+        }
+    }
+}
+
+/// Why a node ends a session in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goodbye {
+    /// It was asked to disconnect.
+    Disconnect,
+    /// It shuts down.
+    Shutdown,
+}
+
+impl Goodbye {
+    /// What the node that says it takes for the end of the session; `None` for an end without a
+    /// goodbye.
+    #[must_use]
+    pub fn for_reason(reason: &DownReason) -> Option<Self> {
+        if *reason == DownReason::Disconnected {
+            return Some(Self::Disconnect);
+        }
+        (*reason == DownReason::Shutdown).then_some(Self::Shutdown)
+    }
+
+    /// What the node that hears it takes for the end of the session.
+    #[must_use]
+    pub const fn heard(self) -> DownReason {
+        match self {
+            Self::Disconnect => DownReason::Closed,
+            Self::Shutdown => DownReason::Shutdown,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
