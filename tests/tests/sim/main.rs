@@ -1,1 +1,3 @@
 //! Simulated runs of the pure protocols, with faults drawn from seeds.
+
+mod registry;
