@@ -153,7 +153,9 @@ impl State {
     /// Whether `pid` is a member of a group.
     #[must_use]
     pub fn has_member(&self, group: &Key, pid: &AnyPid) -> bool {
-        self.members.get(group).is_some_and(|pids| pids.contains(pid))
+        self.members
+            .get(group)
+            .is_some_and(|pids| pids.contains(pid))
     }
 
     /// The members of a group that are of this node.

@@ -51,7 +51,14 @@ impl ConflictOnce {
                     return Err(format!("{winner:?} of the same node won {name}"));
                 }
             }
-            _ => {}
+            Event::Group(_)
+            | Event::Name(names::Event::Changed { .. })
+            | Event::Spawned(_)
+            | Event::Joined(..)
+            | Event::LeftOnce(..)
+            | Event::Refused(_)
+            | Event::Monitored(..)
+            | Event::Demonitored(_) => {}
         }
         Ok(())
     }

@@ -94,7 +94,14 @@ impl MonitorReplay {
                         .play(event)?;
                 }
             }
-            _ => {}
+            Event::Name(_)
+            | Event::Spawned(_)
+            | Event::Exited(_)
+            | Event::Joined(..)
+            | Event::LeftOnce(..)
+            | Event::Registered(..)
+            | Event::Refused(_)
+            | Event::Unregistered(_) => {}
         }
         Ok(())
     }

@@ -92,7 +92,17 @@ impl Invariant<Node> for NoResurrection {
                         self.seen(node, step, name, &owner.pid)?;
                     }
                 }
-                _ => {}
+                Event::Name(names::Event::Conflict { .. } | names::Event::Moved { .. })
+                | Event::Spawned(_)
+                | Event::Exited(_)
+                | Event::Joined(..)
+                | Event::LeftOnce(..)
+                | Event::Registered(..)
+                | Event::Refused(_)
+                | Event::Unregistered(_)
+                | Event::Monitored(..)
+                | Event::Demonitored(_)
+                | Event::RegistriesRestarted => {}
             }
         }
         if let Input::NodeDown(peer) = &step.input {

@@ -34,7 +34,13 @@ impl Invariant<Node> for RegistryOwnWrites {
                 let mut members = node.groups.groups().flat_map(|g| node.groups.members(g));
                 members.any(|m| m == pid) || node.names.names().any(|(_, o)| o.pid == *pid)
             }
-            _ => false,
+            Event::Group(_)
+            | Event::Name(_)
+            | Event::Spawned(_)
+            | Event::Refused(_)
+            | Event::Monitored(..)
+            | Event::Demonitored(_)
+            | Event::RegistriesRestarted => false,
         });
         wrong.map_or(Ok(()), |event| Err(format!("{event:?} does not show")))
     }

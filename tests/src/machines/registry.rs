@@ -77,6 +77,7 @@ pub enum Event {
 }
 
 /// The node.
+#[derive(Debug)]
 pub struct Node {
     me: NodeInstance,
     /// The groups under test.
@@ -128,10 +129,10 @@ impl Node {
         outputs: &mut Outputs,
     ) {
         self.groups(outputs, |groups, outbox| {
-            groups.handle(now, input().into_proto(), outbox)
+            groups.handle(now, input().into_proto(), outbox);
         });
         self.names(outputs, |names, outbox| {
-            names.handle(now, input().into_proto(), outbox)
+            names.handle(now, input().into_proto(), outbox);
         });
     }
 

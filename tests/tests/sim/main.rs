@@ -1,3 +1,4 @@
 //! Simulated runs of the pure protocols, with faults drawn from seeds.
 
+mod cache;
 mod registry;

@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_secs(120);
 const HERD: usize = 600;
 
 fn key(kind: &str, number: impl std::fmt::Display) -> Key {
-    Key::new(&format!("{kind}{number}")).unwrap()
+    Key::new(&format!("{kind}{number}")).expect("a short key")
 }
 
 /// What the user of a node does next.
@@ -32,7 +32,6 @@ fn command(random: &mut Random, node: &Node) -> Vec<Command> {
     let (group, name) = (key("g", random.below(4)), key("n", random.below(4)));
     let joins: Vec<_> = node.joins.keys().cloned().collect();
     vec![match random.below(1000) {
-        0..100 => Command::Spawn,
         100..170 => Command::Exit(actor),
         170..400 => Command::Join(group, actor),
         400..560 => match random.pick(&joins) {
@@ -47,7 +46,7 @@ fn command(random: &mut Random, node: &Node) -> Vec<Command> {
         } else {
             Target::Group(group)
         }),
-        930..980 => Command::Spawn,
+        0..100 | 930..980 => Command::Spawn,
         980..996 => Command::RestartRegistries,
         _ => {
             return (0..HERD)
@@ -87,6 +86,7 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
     (world.trace_hash(), world.steps())
 }
 
+#[expect(clippy::print_stdout, reason = "the result of a swarm is its numbers")]
 fn swarm(label: &'static str, weather: fn(&mut Random) -> Weather) {
     let seeds = seeds(200);
     let steps: u64 = seeds.iter().map(|seed| run(label, *seed, weather).1).sum();
