@@ -1,1 +1,7 @@
-//! TEMP
+//! A cache that each node holds a replica of: local reads, local writes pushed at once, and repair.
+//!
+//! [`proto`] decides: a map of last-write-wins registers that converges whatever is lost, doubled or
+//! late. [`wire`] is what two replicas say to each other.
+
+pub mod proto;
+pub mod wire;

@@ -1,3 +1,5 @@
-//! Simulated runs of the pure protocols, with faults drawn from seeds.
+//! The protocols, run in the simulated world under many seeds.
 
+mod cache;
+mod registry;
 mod session;
