@@ -1,1 +1,64 @@
-//! t
+//! **Starlings**: a lightweight actor system. Actors with pids that work from every node, spawned
+//! here or elsewhere, supervised like OTP services, found by name and by group, sharing a CRDT cache.
+//!
+//! ```
+//! use starlings::prelude::*;
+//!
+//! struct Counter(i64);
+//!
+//! #[actor(name = "shop.counter")]
+//! impl Counter {
+//!     fn init(start: i64) -> Self {
+//!         Self(start)
+//!     }
+//!
+//!     #[cast]
+//!     fn add(&mut self, k: i64) {
+//!         self.0 += k;
+//!     }
+//!
+//!     #[call]
+//!     fn get(&self) -> i64 {
+//!         self.0
+//!     }
+//! }
+//!
+//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::builder("a@localhost").spawnable::<Counter>().start().await?;
+//! let counter = node.spawn::<Counter>(40).await?;
+//! counter.add(2)?;
+//! assert_eq!(counter.get().await?, 42);
+//! # Ok(()) }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(doc()).unwrap();
+//! ```
+//!
+//! This crate is the facade: it wires runtime, transport, registry and cache into a [`Node`].
+//! [`prelude`] is what programs import.
+
+mod builder;
+mod inspector;
+mod system;
+
+pub use builder::{NodeBuilder, StartNode, StartNodeError};
+pub use inspector::{Inspector, InspectorMethods, NodeStats, TreeNode, inspector};
+pub use starlings_runtime::{
+    ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
+    ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,
+    Monitor, MonitorRef, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On, PendingCall, Pid,
+    PidText, PidTextError, Placement, RegisterError, Remote, Reply, Restart, Result, Shutdown,
+    Spawn, SpawnError, Spawnable, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
+    actor, spec, spec_on,
+};
+pub use starlings_transport::Cookie;
+pub use system::address;
+
+#[doc(hidden)]
+pub use starlings_runtime as runtime;
+
+/// What programs import: `use starlings::prelude::*;`
+pub mod prelude {
+    pub use crate::{
+        AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, Pid, Placement, Reply, Result,
+        StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
+    };
+}

@@ -273,6 +273,12 @@ impl Pid<Supervisor> {
 }
 
 impl Supervisor {
+    /// A supervisor that restarts only the child that ended: see [`SupervisorSpec`].
+    #[must_use]
+    pub fn one_for_one() -> SupervisorSpec {
+        SupervisorSpec::one_for_one()
+    }
+
     fn decide(&mut self, input: Input, cx: &Cx<Self>) -> Result<(), ChildError> {
         let mut outbox = Vec::new();
         self.state

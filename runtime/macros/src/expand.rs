@@ -143,7 +143,7 @@ fn behaviour(actor: &Actor) -> TokenStream {
         ([name], [ty]) => (quote!(#name), quote!(#ty)),
         _ => (quote!((#(#names),*)), quote!((#(#types),*))),
     };
-    let init = invoke(&actor.init, &quote!(Self::init));
+    let init = invoke(&actor.init);
     let capacity = actor
         .options
         .capacity
@@ -192,9 +192,9 @@ fn behaviour(actor: &Actor) -> TokenStream {
 fn arm(actor: &Actor, method: &Method) -> TokenStream {
     let (message, rt) = (message_ident(actor), &actor.options.runtime);
     let function = &method.function;
-    let (variant, name) = (variant(function), &function.ident);
+    let variant = variant(function);
     let args: Vec<_> = function.arguments().map(|(arg, _)| arg).collect();
-    let call = invoke(function, &quote!(self.#name));
+    let call = invoke(function);
     let span = function.output.span();
     match &method.kind {
         Kind::Cast => {
@@ -215,19 +215,19 @@ fn arm(actor: &Actor, method: &Method) -> TokenStream {
     }
 }
 
-/// The call of a user's function, with its arguments in its order.
-fn invoke(function: &Function, callee: &TokenStream) -> TokenStream {
+/// The call of a user's function, with its arguments in its order. By path, so that it is never
+/// mistaken for a method of the `Actor` trait with the same name.
+fn invoke(function: &Function) -> TokenStream {
+    let name = &function.ident;
+    let receiver = function.takes_self.then(|| quote!(self));
     let args = function.params.iter().map(|param| match param {
         Param::Context => quote!(cx),
         Param::Reply(_) => quote!(reply),
         Param::Argument(ident, _) => quote!(#ident),
     });
-    let call = quote!(#callee(#(#args),*));
-    if function.is_async {
-        quote!(#call.await)
-    } else {
-        call
-    }
+    let args = receiver.into_iter().chain(args);
+    let call = quote!(Self::#name(#(#args),*));
+    if function.is_async { quote!(#call.await) } else { call }
 }
 
 fn info(actor: &Actor) -> TokenStream {
@@ -236,8 +236,7 @@ fn info(actor: &Actor) -> TokenStream {
         return quote!();
     }
     let attempts = actor.infos.iter().map(|function| {
-        let name = &function.ident;
-        let call = invoke(function, &quote!(self.#name));
+        let call = invoke(function);
         let event = function.arguments().map(|(event, ty)| {
             quote! {
                 let info = match info.downcast::<#ty>() {
@@ -260,7 +259,7 @@ fn info(actor: &Actor) -> TokenStream {
 fn terminate(actor: &Actor) -> Option<TokenStream> {
     let (function, rt) = (actor.terminate.as_ref()?, &actor.options.runtime);
     let (reason, _) = function.arguments().next()?;
-    let call = invoke(function, &quote!(self.terminate));
+    let call = invoke(function);
     Some(quote! {
         async fn terminate(&mut self, #reason: &#rt::ExitReason, cx: &mut #rt::Cx<Self>) {
             #call;

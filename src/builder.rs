@@ -1,0 +1,164 @@
+//! Starting a node.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use starlings_runtime::{
+    ConnectError, DuplicateType, Incarnation, Node, NodeId, NodeIdError, NodeInstance, NodeParts,
+    SpawnError, Spawnable,
+};
+use starlings_transport::{Cookie, Pipe, StartError, TcpPipe, TransportConfig};
+
+use crate::system;
+
+/// `Node::builder`.
+pub trait StartNode {
+    /// A node with this name, `name@host`, to be configured and started.
+    fn builder(name: &str) -> NodeBuilder;
+}
+
+impl StartNode for Node {
+    fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder {
+            name: name.to_owned(),
+            listen: None,
+            cookie: None,
+            hidden: false,
+            heartbeat: None,
+            peers: Vec::new(),
+            types: Vec::new(),
+            pipe: Arc::new(TcpPipe::default()),
+        }
+    }
+}
+
+/// A node that is not started yet.
+#[derive(Debug)]
+#[must_use = "a node does nothing until it is started"]
+pub struct NodeBuilder {
+    name: String,
+    listen: Option<String>,
+    cookie: Option<Cookie>,
+    hidden: bool,
+    heartbeat: Option<(Duration, u32)>,
+    peers: Vec<(String, String)>,
+    types: Vec<fn(&mut NodeParts) -> Result<(), DuplicateType>>,
+    pipe: Arc<dyn Pipe>,
+}
+
+/// Why a node did not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartNodeError {
+    /// Its name, or that of a peer, is not a node name.
+    #[error(transparent)]
+    BadName(#[from] NodeIdError),
+    /// Two spawnable types have the same wire name.
+    #[error(transparent)]
+    DuplicateType(#[from] DuplicateType),
+    /// It is to listen or to connect, but has no cookie to show.
+    #[error("a node that listens or connects needs a cookie")]
+    NoCookie,
+    /// The transport did not start.
+    #[error(transparent)]
+    Transport(#[from] StartError),
+    /// One of the node's own services did not start.
+    #[error("a service of the node did not start: {0}")]
+    Service(#[from] SpawnError),
+    /// A peer's address is none.
+    #[error(transparent)]
+    BadAddress(#[from] ConnectError),
+}
+
+impl NodeBuilder {
+    /// Listens for other nodes here: `host:port`, port 0 for any free one. Needs a cookie.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = Some(address.into());
+        self
+    }
+
+    /// Sets the secret that the nodes of the cluster share.
+    pub fn cookie(mut self, cookie: impl AsRef<[u8]>) -> Self {
+        self.cookie = Some(Cookie::new(cookie.as_ref()));
+        self
+    }
+
+    /// Keeps this node out of the others' `nodes()`, and out of their registry, groups and caches.
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
+        self
+    }
+
+    /// Tells where a node is, so that it can be connected to by name, or automatically by the first
+    /// message to one of its pids.
+    pub fn peer(mut self, node: impl Into<String>, address: impl Into<String>) -> Self {
+        self.peers.push((node.into(), address.into()));
+        self
+    }
+
+    /// Sets how often a silent lane says something, and after how many missed beats a peer is taken
+    /// for dead. The longer of both ends counts. 1 s and 5 by default.
+    pub fn heartbeat(mut self, interval: Duration, missed_max: u32) -> Self {
+        self.heartbeat = Some((interval, missed_max));
+        self
+    }
+
+    /// Lets other nodes spawn `A` here.
+    pub fn spawnable<A: Spawnable>(mut self) -> Self {
+        self.types.push(NodeParts::add_spawnable::<A>);
+        self
+    }
+
+    /// Reaches other nodes over something else than TCP.
+    pub fn pipe(mut self, pipe: Arc<dyn Pipe>) -> Self {
+        self.pipe = pipe;
+        self
+    }
+
+    /// Starts the node with its services and, if it has a cookie, its transport.
+    ///
+    /// Must be called within a tokio runtime, on which all its actors will run.
+    ///
+    /// # Errors
+    /// Any [`StartNodeError`]; nothing is left running.
+    pub async fn start(self) -> Result<Node, StartNodeError> {
+        let instance = NodeInstance { node: self.name.parse()?, incarnation: new_incarnation() };
+        let mut parts = NodeParts::new(instance);
+        for add in &self.types {
+            add(&mut parts)?;
+        }
+        let mut peers: Vec<(NodeId, String)> = Vec::new();
+        for (name, address) in self.peers {
+            peers.push((name.parse()?, address));
+        }
+        if self.cookie.is_none() && (self.listen.is_some() || !peers.is_empty()) {
+            return Err(StartNodeError::NoCookie);
+        }
+        let config = self.cookie.map(|cookie| {
+            let mut config = TransportConfig::new(cookie);
+            config.listen = self.listen;
+            config.hidden = self.hidden;
+            if let Some((heartbeat, missed_max)) = self.heartbeat {
+                (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
+            }
+            config
+        });
+        let node = parts.start();
+        match system::start(&node, config, self.pipe, peers).await {
+            Ok(()) => Ok(node),
+            Err(error) => {
+                node.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The microseconds of the wall clock: they rise from start to start of a name. A clock that was set
+/// back gives an incarnation that peers refuse as older, until it has caught up.
+#[expect(clippy::disallowed_methods, reason = "nothing else rises over restarts without a disc")]
+fn new_incarnation() -> Incarnation {
+    let now = std::time::SystemTime::now();
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Incarnation(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+}
