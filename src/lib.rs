@@ -41,6 +41,10 @@ mod system;
 
 pub use builder::{NodeBuilder, StartNode, StartNodeError};
 pub use inspector::{Inspector, InspectorMethods, NodeStats, TreeNode, inspector};
+pub use starlings_registry::{
+    Change, GroupEvent, Groups, GroupsError, Key, Metadata, MonitorId, NameConflict, Names,
+    NamesError, OnConflict, Registry,
+};
 pub use starlings_runtime::{
     ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
     ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,
@@ -58,7 +62,7 @@ pub use starlings_runtime as runtime;
 /// What programs import: `use starlings::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, Pid, Placement, Reply, Result,
-        StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
+        AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, Pid, Placement, Registry,
+        Reply, Result, StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
     };
 }

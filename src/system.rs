@@ -3,16 +3,19 @@
 //! ```text
 //! starlings.node (one_for_one)
 //! ├── sessions     the listener, and one child per session
-//! ├── transport    ends all sessions in order when the node shuts down
-//! └── inspector    answers what other nodes ask about this one
+//! ├── groups       process groups, one child per scope
+//! ├── names        cluster names, one child per scope
+//! ├── inspector    answers what other nodes ask about this one
+//! └── transport    lets others in when all is up, and ends all sessions in order at shutdown
 //! ```
 //!
-//! Children stop in reverse order, so the services above can still talk while they stop.
+//! Children stop in reverse order: the node leaves the cluster, then its services end.
 
 use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
     BoxFuture, Carrier as _, ChildSpec, Cx, ExitReason, Node, NodeId, Pid, Supervisor,
     SupervisorMethods as _, actor, spec,
@@ -20,7 +23,7 @@ use starlings_runtime::{
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
 
 use crate::builder::StartNodeError;
-use crate::inspector::{INSPECTOR, Inspector};
+use crate::inspector::Inspector;
 
 /// The local name of the supervisor of a node's own services.
 pub(crate) const SYSTEM: &str = "starlings.node";
@@ -38,10 +41,13 @@ pub(crate) async fn start(
     node.set_system(&system);
     // The name is free: the node has just started.
     let _ = node.register(SYSTEM, &system);
-    if let Some(config) = config {
-        start_transport(node, &system, config, pipe, peers).await?;
+    add(&system, Groups::child(DEFAULT_SCOPE)).await?;
+    add(&system, Names::child(DEFAULT_SCOPE)).await?;
+    add(&system, spec::<Inspector>(()).id("inspector")).await?;
+    match config {
+        Some(config) => start_transport(node, &system, config, pipe, peers).await,
+        None => Ok(()),
     }
-    add(&system, spec::<Inspector>(()).id(INSPECTOR)).await
 }
 
 async fn start_transport(
@@ -53,7 +59,9 @@ async fn start_transport(
 ) -> Result<(), StartNodeError> {
     let children = system.which_children().await.unwrap_or_default();
     let sessions = children.into_iter().find(|child| child.id == "sessions");
-    let Some(sessions) = sessions.and_then(|child| child.pid) else { return Ok(()) };
+    let Some(sessions) = sessions.and_then(|child| child.pid) else {
+        return Ok(());
+    };
     config.spawner = Some(supervised_by(node.pid::<Supervisor>(&sessions)));
     let transport = Transport::start(config, node.ingress(), pipe).await?;
     for (peer, address) in peers {
@@ -61,7 +69,11 @@ async fn start_transport(
     }
     node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
     node.set_carrier(Arc::clone(&transport) as Arc<dyn starlings_runtime::Carrier>);
-    add(&node.pid(&sessions), spec::<Listener>(Arc::clone(&transport)).id("listener")).await?;
+    add(
+        &node.pid(&sessions),
+        spec::<Listener>(Arc::clone(&transport)).id("listener"),
+    )
+    .await?;
     add(system, spec::<Farewell>(transport).id("transport")).await
 }
 
@@ -92,7 +104,9 @@ fn supervised_by(sessions: Pid<Supervisor>) -> Spawner {
                 let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
                 let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
                 // If the supervisor is gone, the future is dropped and the session is down.
-                let _ = sessions.start_child(spec::<Session>(hosted).id(id).temporary()).await;
+                let _ = sessions
+                    .start_child(spec::<Session>(hosted).id(id).temporary())
+                    .await;
             });
         }
         _ => drop(tokio::spawn(future)),

@@ -58,6 +58,9 @@ impl Node {
         let supervisor = crate::cell::type_name::<crate::supervisor::Supervisor>();
         let mut roots = self.cells();
         roots.retain(|cell| !cell.core().is_supervised() && cell.core().type_name() == supervisor);
-        roots.into_iter().map(|cell| cell.core().pid().clone()).collect()
+        roots
+            .into_iter()
+            .map(|cell| cell.core().pid().clone())
+            .collect()
     }
 }

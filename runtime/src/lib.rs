@@ -1,6 +1,7 @@
 //! Actors, pids, mailboxes, links, monitors and supervisors of one Starlings node, and the port
 //! ([`Carrier`]) through which it reaches others.
 mod actor;
+mod alarm;
 mod call;
 mod carrier;
 mod cell;
@@ -33,6 +34,7 @@ mod types;
 mod wire;
 
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
+pub use alarm::Alarm;
 pub use call::{
     CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, Reply, ReplyTo, decode_reply,
 };
@@ -48,6 +50,7 @@ pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeIn
 pub use info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
 pub use ingress::{Ingress, ProtocolViolation, SessionIngress};
 pub use inspect::ActorInfo;
+pub use lookup::encode_cast;
 pub use mailbox::CAPACITY_DEFAULT;
 pub use monitor::Monitor;
 pub use names::{NAME_BYTES_MAX, RegisterError};

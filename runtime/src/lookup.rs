@@ -12,7 +12,7 @@ use crate::identity::NodeId;
 use crate::node::Node;
 use crate::peer::ReplySlot;
 use crate::pid::AnyPid;
-use crate::wire::{self, Header};
+use crate::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(
     node: &Node,
@@ -80,4 +80,29 @@ pub(crate) fn cast_named<A: Remote>(
 /// The lane of a named receiver: always the same for the same name.
 fn lane_of(name: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+}
+
+/// A cast in the form in which it travels, to be delivered to many actors of one type.
+///
+/// # Errors
+/// [`CastError::BadMessage`]: the message does not serialize.
+pub fn encode_cast<A: Remote>(message: &A::Message) -> Result<(MethodKey, Vec<u8>), CastError> {
+    let key = Wire::<A>::of()
+        .key(message)
+        .ok_or_else(crate::sending::local_only::<A>)?;
+    let mut payload = Vec::new();
+    A::encode(message, &mut payload).map_err(|error| CastError::BadMessage(error.to_string()))?;
+    Ok((key, payload))
+}
+
+impl Node {
+    /// Delivers an encoded cast to a local actor. What does not decode there, or meets a full
+    /// mailbox, is counted and dropped; `false` if the actor is not there.
+    pub fn deliver_encoded(&self, pid: &AnyPid, key: MethodKey, payload: &[u8]) -> bool {
+        let cell = self
+            .cell(pid.serial())
+            .filter(|cell| cell.core().pid() == pid);
+        cell.map(|cell| cell.deliver(self, key, payload, None))
+            .is_some()
+    }
 }

@@ -252,6 +252,35 @@ impl Node {
         self.signal(&self.bind(pid.as_ref()), Signal::Kill);
     }
 
+    /// Sends an exit signal on behalf of the node itself: an actor that does not trap exits ends with
+    /// this reason. Source: `exit/2`.
+    pub fn exit(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
+        let from = self
+            .0
+            .system
+            .get()
+            .cloned()
+            .unwrap_or_else(|| self.own_pid(0));
+        self.signal(
+            &self.bind(pid.as_ref()),
+            Signal::Exit {
+                from,
+                reason,
+                linked: false,
+            },
+        );
+    }
+
+    /// Puts an event into the mailbox of a local actor, for its `#[info]` methods; `false` if it is
+    /// not there. Events do not count against the mailbox's bound: send only what was asked for.
+    pub fn notify(&self, pid: &AnyPid, event: impl crate::info::Event) -> bool {
+        let cell = self
+            .cell(pid.serial())
+            .filter(|cell| cell.core().pid() == pid);
+        cell.map(|cell| cell.push_info(crate::info::Info::new(event)))
+            .is_some()
+    }
+
     /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
     /// supervision trees the program started), then the node's own services, then its sessions. What
     /// does not stop within 5 s is killed. Only the first call does anything.

@@ -66,7 +66,7 @@ pub enum NameError {
     #[error("the pid is not of this node")]
     NotLocal,
     /// Somebody has the name, perhaps the pid itself.
-    #[error("the name is taken by {owner:?}")]
+    #[error("the name is taken by {owner}")]
     Taken {
         /// Who.
         owner: AnyPid,
@@ -75,7 +75,7 @@ pub enum NameError {
     #[error("the name is not registered")]
     NotRegistered,
     /// A pid of another node has the name: ask that node.
-    #[error("the name belongs to {owner:?}, of another node")]
+    #[error("the name belongs to {owner}, of another node")]
     OwnedElsewhere {
         /// Who.
         owner: AnyPid,

@@ -227,7 +227,11 @@ fn invoke(function: &Function) -> TokenStream {
     });
     let args = receiver.into_iter().chain(args);
     let call = quote!(Self::#name(#(#args),*));
-    if function.is_async { quote!(#call.await) } else { call }
+    if function.is_async {
+        quote!(#call.await)
+    } else {
+        call
+    }
 }
 
 fn info(actor: &Actor) -> TokenStream {

@@ -194,7 +194,10 @@ impl Node {
 
     fn on_elapsed(&mut self) {
         let now = self.now;
-        let due = self.pending.iter().filter(|(_, pending)| pending.expires <= now);
+        let due = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.expires <= now);
         let due: Vec<_> = due.map(|(connection, _)| *connection).collect();
         for connection in due {
             self.drop_pending(connection);
@@ -234,7 +237,11 @@ impl Node {
 
     fn on_handshake(&mut self, connection: ConnectionId, message: Message) {
         let mut outbox = Vec::new();
-        match self.pending.get_mut(&connection).map(|pending| &mut pending.step) {
+        match self
+            .pending
+            .get_mut(&connection)
+            .map(|pending| &mut pending.step)
+        {
             Some(Step::Dialling(dialler, ..)) => {
                 let message = match message {
                     Message::Handshake(message) => Some(message),
@@ -276,7 +283,11 @@ impl Node {
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
                 let peer = agreement.peer;
-                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
+                self.decide(peers::Input::Joined {
+                    peer: peer.clone(),
+                    key,
+                    lane,
+                });
                 // The control lane first: only then does the listener know the session.
                 let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
                 if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
@@ -370,7 +381,10 @@ impl Node {
         let hello = Message::Hello(Box::new(dialler.hello().clone()));
         self.out.push(Output::Open(connection, node.clone()));
         self.send(connection, hello);
-        self.begin(connection, Step::Dialling(Box::new(dialler), node, key, lane));
+        self.begin(
+            connection,
+            Step::Dialling(Box::new(dialler), node, key, lane),
+        );
     }
 
     fn abandon(&mut self, node: &NodeId, key: SessionKey) {
@@ -394,7 +408,11 @@ impl Node {
 
     fn up(&mut self, peer: NodeInstance, key: SessionKey) {
         let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
-        assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
+        assert_eq!(
+            parked.len(),
+            usize::from(LANES),
+            "a session is up without its lanes"
+        );
         let lane = |connection: &ConnectionId| Lane {
             connection: *connection,
             ..Lane::default()
@@ -408,7 +426,10 @@ impl Node {
             state,
             lanes: parked.values().map(lane).collect(),
         };
-        assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
+        assert!(
+            self.live.insert(node, live).is_none(),
+            "up before the down of the last one"
+        );
         self.out.push(Output::Up(peer, key));
         for connection in parked.into_values() {
             for item in self.unread.remove(&connection).unwrap_or_default() {
