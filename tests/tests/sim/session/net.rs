@@ -10,6 +10,9 @@ use starlings_tests::world::Random;
 use super::node::{ConnectionId, Input, Message, Node, Output};
 use super::oracle::Oracle;
 
+/// Steps at one instant above which a run is taken for a livelock and fails.
+const STEPS_AT_ONE_INSTANT_MAX: u32 = 100_000;
+
 #[derive(Debug)]
 enum Event {
     /// An item comes to one end of a connection: 0 dialled, 1 was dialled.
@@ -42,12 +45,16 @@ pub(crate) struct Net {
     pub(crate) random: Random,
     pub(crate) nodes: Vec<Option<Node>>,
     pub(crate) steps: u64,
+    steps_at_now: u32,
     pub(crate) oracle: Oracle,
     incarnations: Vec<u64>,
     queue: BTreeMap<(Duration, u64), Event>,
     inserted: u64,
     connections: BTreeMap<ConnectionId, Connection>,
     held: BTreeSet<(usize, usize)>,
+    /// Messages in a thousand that vanish out of the middle of a stream. No stream should do that;
+    /// sessions have to notice all the same.
+    pub(crate) loss_permille: u32,
     latency_max: Duration,
     hash: u64,
     tail: Vec<String>,
@@ -62,12 +69,14 @@ impl Net {
             random,
             nodes: (0..len).map(|_| None).collect(),
             steps: 0,
+            steps_at_now: 0,
             oracle: Oracle::default(),
             incarnations: vec![0; len],
             queue: BTreeMap::new(),
             inserted: 0,
             connections: BTreeMap::new(),
             held: BTreeSet::new(),
+            loss_permille: 0,
             latency_max,
             hash: 0xcbf2_9ce4_8422_2325,
             tail: Vec::new(),
@@ -128,7 +137,10 @@ impl Net {
         let ids: Vec<_> = self.connections.keys().copied().collect();
         for id in ids {
             for end in [0, 1] {
-                let held = self.connections.get_mut(&id).map(|there| &mut there.held[end]);
+                let held = self
+                    .connections
+                    .get_mut(&id)
+                    .map(|there| &mut there.held[end]);
                 for item in held.map(std::mem::take).unwrap_or_default() {
                     self.transmit(id, end, item);
                 }
@@ -158,6 +170,14 @@ impl Net {
                 break;
             }
             let ((at, _), event) = entry.remove_entry();
+            self.steps_at_now = if at > self.now {
+                0
+            } else {
+                self.steps_at_now + 1
+            };
+            if self.steps_at_now > STEPS_AT_ONE_INSTANT_MAX {
+                self.fail("time does not move on");
+            }
             self.now = at;
             self.happen(event);
         }
@@ -215,9 +235,14 @@ impl Net {
     }
 
     fn open(&mut self, index: usize, me: &NodeInstance, id: ConnectionId, to: &NodeId) {
-        let peer = (0..self.nodes.len()).find(|node| Self::name(*node) == *to).unwrap();
+        let peer = (0..self.nodes.len())
+            .find(|node| Self::name(*node) == *to)
+            .unwrap();
         let connection = Connection {
-            ends: [(index, me.incarnation), (peer, Incarnation(self.incarnations[peer]))],
+            ends: [
+                (index, me.incarnation),
+                (peer, Incarnation(self.incarnations[peer])),
+            ],
             last: [Duration::ZERO; 2],
             held: [Vec::new(), Vec::new()],
             is_closed: [false, self.nodes[peer].is_none()],
@@ -245,7 +270,9 @@ impl Net {
 
     /// Sends an item towards one end.
     fn transmit(&mut self, id: ConnectionId, to: usize, item: Item) {
-        let delay = self.random.between(Duration::from_micros(50), self.latency_max);
+        let delay = self
+            .random
+            .between(Duration::from_micros(50), self.latency_max);
         let arrival = self.now + delay;
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
@@ -253,6 +280,9 @@ impl Net {
         let path = (connection.ends[1 - to].0, connection.ends[to].0);
         if self.held.contains(&path) {
             return connection.held[to].push(item);
+        }
+        if matches!(item, Item::Message(_)) && self.random.chance(self.loss_permille) {
+            return;
         }
         connection.last[to] = connection.last[to].max(arrival);
         let (at, cuts) = (connection.last[to], connection.cuts);
@@ -264,7 +294,9 @@ impl Net {
             Event::Arrive(id, end, cuts, item) => self.arrive(id, end, cuts, item),
             Event::Wake(node, me) => {
                 let due = self.nodes[node].as_ref().filter(|node| *node.me() == me);
-                let due = due.and_then(Node::deadline).is_some_and(|at| at <= self.now);
+                let due = due
+                    .and_then(Node::deadline)
+                    .is_some_and(|at| at <= self.now);
                 if due {
                     self.feed(node, Input::Elapsed);
                 }

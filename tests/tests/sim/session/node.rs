@@ -91,6 +91,8 @@ struct Live {
     key: SessionKey,
     state: session::State,
     lanes: Vec<Lane>,
+    /// Once it is closed: when its readers have stopped and its down is reported.
+    down_at: Option<(Duration, DownReason)>,
 }
 
 #[derive(Debug, Default)]
@@ -157,7 +159,10 @@ impl Node {
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let sessions = self.live.values().filter_map(|live| live.state.deadline());
+        let sessions = self.live.values().filter_map(|live| {
+            let down_at = live.down_at.as_ref().map(|(at, _)| *at);
+            down_at.or_else(|| live.state.deadline())
+        });
         let pending = self.pending.values().map(|pending| pending.expires);
         sessions.chain(pending).chain(self.peers.deadline()).min()
     }
@@ -194,7 +199,10 @@ impl Node {
 
     fn on_elapsed(&mut self) {
         let now = self.now;
-        let due = self.pending.iter().filter(|(_, pending)| pending.expires <= now);
+        let due = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.expires <= now);
         let due: Vec<_> = due.map(|(connection, _)| *connection).collect();
         for connection in due {
             self.drop_pending(connection);
@@ -203,6 +211,10 @@ impl Node {
         let nodes: Vec<_> = self.live.keys().cloned().collect();
         for node in nodes {
             self.tell(&node, session::Input::Elapsed);
+            let down_at = self.live.get(&node).and_then(|live| live.down_at.clone());
+            if let Some((_, reason)) = down_at.filter(|(at, _)| *at <= now) {
+                self.down(&node, reason);
+            }
         }
     }
 
@@ -234,7 +246,11 @@ impl Node {
 
     fn on_handshake(&mut self, connection: ConnectionId, message: Message) {
         let mut outbox = Vec::new();
-        match self.pending.get_mut(&connection).map(|pending| &mut pending.step) {
+        match self
+            .pending
+            .get_mut(&connection)
+            .map(|pending| &mut pending.step)
+        {
             Some(Step::Dialling(dialler, ..)) => {
                 let message = match message {
                     Message::Handshake(message) => Some(message),
@@ -276,7 +292,11 @@ impl Node {
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
                 let peer = agreement.peer;
-                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
+                self.decide(peers::Input::Joined {
+                    peer: peer.clone(),
+                    key,
+                    lane,
+                });
                 // The control lane first: only then does the listener know the session.
                 let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
                 if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
@@ -370,7 +390,10 @@ impl Node {
         let hello = Message::Hello(Box::new(dialler.hello().clone()));
         self.out.push(Output::Open(connection, node.clone()));
         self.send(connection, hello);
-        self.begin(connection, Step::Dialling(Box::new(dialler), node, key, lane));
+        self.begin(
+            connection,
+            Step::Dialling(Box::new(dialler), node, key, lane),
+        );
     }
 
     fn abandon(&mut self, node: &NodeId, key: SessionKey) {
@@ -394,7 +417,11 @@ impl Node {
 
     fn up(&mut self, peer: NodeInstance, key: SessionKey) {
         let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
-        assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
+        assert_eq!(
+            parked.len(),
+            usize::from(LANES),
+            "a session is up without its lanes"
+        );
         let lane = |connection: &ConnectionId| Lane {
             connection: *connection,
             ..Lane::default()
@@ -407,8 +434,12 @@ impl Node {
             key,
             state,
             lanes: parked.values().map(lane).collect(),
+            down_at: None,
         };
-        assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
+        assert!(
+            self.live.insert(node, live).is_none(),
+            "up before the down of the last one"
+        );
         self.out.push(Output::Up(peer, key));
         for connection in parked.into_values() {
             for item in self.unread.remove(&connection).unwrap_or_default() {
@@ -457,8 +488,18 @@ impl Node {
                         self.tell(node, session::Input::Flushed { lane });
                     }
                 }
-                session::Output::Closed(reason) => self.down(node, reason),
+                session::Output::Closed(reason) => self.close(node, reason),
             }
+        }
+    }
+
+    fn close(&mut self, node: &NodeId, reason: DownReason) {
+        let span = Duration::from_millis(50);
+        let at = self.now + self.random.between(Duration::ZERO, span);
+        if let Some(live) = self.live.get_mut(node) {
+            live.down_at = Some((at, reason));
+            let connections = live.lanes.iter().map(|lane| lane.connection);
+            self.out.extend(connections.map(Output::Close));
         }
     }
 
@@ -466,8 +507,6 @@ impl Node {
         let Some(live) = self.live.remove(node) else {
             return;
         };
-        let connections = live.lanes.iter().map(|lane| lane.connection);
-        self.out.extend(connections.map(Output::Close));
         let key = live.key;
         self.out.push(Output::Down(live.peer, key, reason));
         let node = node.clone();
