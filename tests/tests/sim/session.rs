@@ -162,7 +162,7 @@ impl Faults {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x5e55_1045);
         let mut rate = |most: u64| match random.chance(500) {
-            true => u32::try_from(random.below(most)).unwrap(),
+            true => u32::try_from(random.below(most)).unwrap_or(0),
             false => 0,
         };
         Self {

@@ -1,5 +1,11 @@
 //! Simulated byte streams: in order, delayed, held up one way, cut.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a simulation that contradicts itself has to end"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,5 +1,11 @@
 //! One simulated node: the pure states of the transport, and as little around them as possible.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a simulation that contradicts itself has to end"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
