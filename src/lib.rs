@@ -41,6 +41,7 @@ mod system;
 
 pub use builder::{NodeBuilder, StartNode, StartNodeError};
 pub use inspector::{Inspector, InspectorMethods, NodeStats, TreeNode, inspector};
+pub use starlings_cache::{Cache, CacheChanged, CacheError, OpenCaches, WatchId};
 pub use starlings_registry::{
     Change, GroupEvent, Groups, GroupsError, Key, Metadata, MonitorId, NameConflict, Names,
     NamesError, OnConflict, Registry,
@@ -62,7 +63,7 @@ pub use starlings_runtime as runtime;
 /// What programs import: `use starlings::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, Pid, Placement, Registry,
-        Reply, Result, StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
+        AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, OpenCaches, Pid, Placement,
+        Registry, Reply, Result, StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
     };
 }

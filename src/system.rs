@@ -5,6 +5,8 @@
 //! ├── sessions     the listener, and one child per session
 //! ├── groups       process groups, one child per scope
 //! ├── names        cluster names, one child per scope
+//! ├── groups/…     the groups in which the replicas of caches meet
+//! ├── caches       one child per open cache
 //! ├── inspector    answers what other nodes ask about this one
 //! └── transport    lets others in when all is up, and ends all sessions in order at shutdown
 //! ```
@@ -17,8 +19,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
-    BoxFuture, Carrier as _, ChildSpec, Cx, ExitReason, Node, NodeId, Pid, Supervisor,
-    SupervisorMethods as _, actor, spec,
+    AnyPid, BoxFuture, Carrier as _, ChildSpec, Cx, ExitReason, Node, NodeId, Pid, SpawnError,
+    Supervisor, SupervisorMethods as _, actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
 
@@ -43,6 +45,9 @@ pub(crate) async fn start(
     let _ = node.register(SYSTEM, &system);
     add(&system, Groups::child(DEFAULT_SCOPE)).await?;
     add(&system, Names::child(DEFAULT_SCOPE)).await?;
+    let [scope, caches] = starlings_cache::children();
+    add(&system, scope).await?;
+    starlings_cache::set_supervisor(node, &add(&system, caches).await?);
     add(&system, spec::<Inspector>(()).id("inspector")).await?;
     match config {
         Some(config) => start_transport(node, &system, config, pipe, peers).await,
@@ -74,13 +79,13 @@ async fn start_transport(
         spec::<Listener>(Arc::clone(&transport)).id("listener"),
     )
     .await?;
-    add(system, spec::<Farewell>(transport).id("transport")).await
+    add(system, spec::<Farewell>(transport).id("transport")).await?;
+    Ok(())
 }
 
-async fn add(supervisor: &Pid<Supervisor>, child: ChildSpec) -> Result<(), StartNodeError> {
+async fn add(supervisor: &Pid<Supervisor>, child: ChildSpec) -> Result<AnyPid, StartNodeError> {
     let started = supervisor.start_child(child).await;
-    let failed = |error| starlings_runtime::SpawnError::InitFailed(ExitReason::error(error));
-    started.map(drop).map_err(|error| failed(error).into())
+    started.map_err(|error| SpawnError::InitFailed(ExitReason::error(error)).into())
 }
 
 /// The address that the node listens on, as an extension of it.

@@ -9,8 +9,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use starlings_runtime::{BoxFuture, ConnectError, DownReason, NodeId, NodeInstance};
+use starlings_runtime::{BoxFuture, ConnectError, NodeId, NodeInstance};
 use tokio::sync::{Notify, oneshot, watch};
+
+mod board;
+
+use board::{Board, Effects, Live, Parked};
 
 use crate::clock::Clock;
 use crate::cookie::Cookie;
@@ -35,8 +39,6 @@ const _: () = assert!(LANES <= LANES_MAX);
 /// connecting to them takes an address. 16 times the largest cluster we mean to run.
 pub const ADDRESSES_MAX: usize = 16 << 10;
 
-type Waiter = oneshot::Sender<Result<(), ConnectError>>;
-
 /// The shared part of a transport.
 pub(crate) struct Hub<R: Receiver> {
     pub(crate) settings: Settings,
@@ -57,33 +59,6 @@ pub(crate) struct Settings {
     pub(crate) spawner: Spawner,
 }
 
-struct Board {
-    peers: peers::State,
-    /// Lanes of attempts that are not complete, or wait for an older session to end.
-    parked: BTreeMap<(NodeId, SessionKey), Parked>,
-    live: BTreeMap<NodeId, Live>,
-    /// Dropped to tell a dial that it is abandoned.
-    tries: BTreeMap<(NodeId, SessionKey), oneshot::Sender<()>>,
-    /// Nodes that a dial loop is running for.
-    dials: BTreeSet<NodeId>,
-    /// Who waits for a session. Each waits for the connect timeout at most.
-    waiters: BTreeMap<NodeId, Vec<Waiter>>,
-    addresses: BTreeMap<NodeId, String>,
-    listener: Option<Arc<dyn PipeListener>>,
-}
-
-#[derive(Default)]
-struct Parked {
-    lanes: BTreeMap<u8, Connection>,
-    agreement: Option<Agreement>,
-}
-
-struct Live {
-    key: SessionKey,
-    session: Arc<Session>,
-    is_announced: bool,
-}
-
 /// What a dial loop is to do next.
 pub(crate) enum Step {
     /// Dial, unless the receiver says that it is abandoned.
@@ -92,29 +67,6 @@ pub(crate) enum Step {
     Wait,
     /// There is nothing left to do.
     Done,
-}
-
-/// What a change of the board leads to, once it is unlocked.
-struct Effects<R: Receiver> {
-    closes: Vec<(Arc<Session>, DownReason)>,
-    starts: Vec<(Arc<Delivery<R>>, Vec<Connection>, Agreement)>,
-    /// Only dropped: dropping a connection may call into its pipe.
-    dropped: Vec<Parked>,
-    verdict: Option<Output>,
-    /// Of the dial that is the verdict.
-    abandoned: Option<oneshot::Receiver<()>>,
-}
-
-impl<R: Receiver> Default for Effects<R> {
-    fn default() -> Self {
-        Self {
-            closes: Vec::new(),
-            starts: Vec::new(),
-            dropped: Vec::new(),
-            verdict: None,
-            abandoned: None,
-        }
-    }
 }
 
 impl<R: Receiver> Hub<R> {
@@ -408,21 +360,6 @@ impl<R: Receiver> Hub<R> {
 
     pub(crate) fn spawn(&self, what: &'static str, future: BoxFuture<'static, ()>) {
         (self.settings.spawner)(what, future);
-    }
-}
-
-impl Board {
-    fn resolve(&mut self, node: &NodeId, outcome: &Result<(), ConnectError>) {
-        for waiter in self.waiters.remove(node).unwrap_or_default() {
-            // Who does not wait any more does not mind.
-            let _ = waiter.send(outcome.clone());
-        }
-    }
-}
-
-impl Parked {
-    fn complete(self) -> Option<(Agreement, Vec<Connection>)> {
-        Some((self.agreement?, self.lanes.into_values().collect()))
     }
 }
 

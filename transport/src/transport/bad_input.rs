@@ -176,7 +176,7 @@ async fn wrong_cookie_is_refused_at_both_ends() {
         let refused = join(&net, &a, b"guess", 0).await.err();
         assert_eq!(refused, Some(Handshake::Refuse(Refusal::WrongCookie)));
         let c = Node::start_as(&net, "c", 1, |config, _| {
-            config.cookie = Cookie::new(*b"guess")
+            config.cookie = Cookie::new(*b"guess");
         });
         let refused = c.await.connect(&a).await;
         let Err(ConnectError::HandshakeFailed { why, .. }) = refused else {

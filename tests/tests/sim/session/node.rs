@@ -1,5 +1,11 @@
 //! One simulated node: the pure states of the transport, and as little around them as possible.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a simulation that contradicts itself has to end"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -91,6 +97,8 @@ struct Live {
     key: SessionKey,
     state: session::State,
     lanes: Vec<Lane>,
+    /// Once it is closed: when its readers have stopped and its down is reported.
+    down_at: Option<(Duration, DownReason)>,
 }
 
 #[derive(Debug, Default)]
@@ -157,7 +165,10 @@ impl Node {
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let sessions = self.live.values().filter_map(|live| live.state.deadline());
+        let sessions = self.live.values().filter_map(|live| {
+            let down_at = live.down_at.as_ref().map(|(at, _)| *at);
+            down_at.or_else(|| live.state.deadline())
+        });
         let pending = self.pending.values().map(|pending| pending.expires);
         sessions.chain(pending).chain(self.peers.deadline()).min()
     }
@@ -206,6 +217,10 @@ impl Node {
         let nodes: Vec<_> = self.live.keys().cloned().collect();
         for node in nodes {
             self.tell(&node, session::Input::Elapsed);
+            let down_at = self.live.get(&node).and_then(|live| live.down_at.clone());
+            if let Some((_, reason)) = down_at.filter(|(at, _)| *at <= now) {
+                self.down(&node, reason);
+            }
         }
     }
 
@@ -425,6 +440,7 @@ impl Node {
             key,
             state,
             lanes: parked.values().map(lane).collect(),
+            down_at: None,
         };
         assert!(
             self.live.insert(node, live).is_none(),
@@ -478,8 +494,18 @@ impl Node {
                         self.tell(node, session::Input::Flushed { lane });
                     }
                 }
-                session::Output::Closed(reason) => self.down(node, reason),
+                session::Output::Closed(reason) => self.close(node, reason),
             }
+        }
+    }
+
+    fn close(&mut self, node: &NodeId, reason: DownReason) {
+        let span = Duration::from_millis(50);
+        let at = self.now + self.random.between(Duration::ZERO, span);
+        if let Some(live) = self.live.get_mut(node) {
+            live.down_at = Some((at, reason));
+            let connections = live.lanes.iter().map(|lane| lane.connection);
+            self.out.extend(connections.map(Output::Close));
         }
     }
 
@@ -487,8 +513,6 @@ impl Node {
         let Some(live) = self.live.remove(node) else {
             return;
         };
-        let connections = live.lanes.iter().map(|lane| lane.connection);
-        self.out.extend(connections.map(Output::Close));
         let key = live.key;
         self.out.push(Output::Down(live.peer, key, reason));
         let node = node.clone();

@@ -63,7 +63,7 @@ fn sent(outputs: &[Output]) -> Handshake {
         .iter()
         .find_map(|output| match output {
             Output::Send(message) => Some(message.clone()),
-            _ => None,
+            Output::Challenged | Output::Proven(_) | Output::Done(_) | Output::Failed(_) => None,
         })
         .expect("a message is sent")
 }
