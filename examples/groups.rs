@@ -1,9 +1,11 @@
 //! Process groups: workers on two nodes under one key, and one cast to all of them.
 
-use std::time::Duration;
+#[path = "common/until.rs"]
+mod until;
 
 use starlings::prelude::*;
 use starlings::{Change, GroupEvent};
+use until::until;
 
 /// A worker joins the group of its kind when it starts, and counts its jobs.
 struct Worker(u64);
@@ -36,11 +38,7 @@ impl Observer {
     }
     #[info]
     fn changed(&mut self, event: GroupEvent) {
-        let what = if event.change == Change::Joined {
-            "joined"
-        } else {
-            "left"
-        };
+        let what = if event.change == Change::Joined { "joined" } else { "left" };
         println!("observer: {} {what} {}", event.pid, event.group);
     }
 }
@@ -49,26 +47,18 @@ impl Observer {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let a = start("a@localhost").await?;
     let b = start("b@localhost").await?;
-    a.connect(b.name(), starlings::address(&b).as_deref())
-        .await?;
+    a.connect(b.name(), starlings::address(&b).as_deref()).await?;
     a.spawn::<Observer>("workers".to_owned()).await?;
 
     for node in [&a, &b, &b] {
-        a.on(node.name())
-            .spawn::<Worker>("workers".to_owned())
-            .await?;
+        a.on(node.name()).spawn::<Worker>("workers".to_owned()).await?;
     }
-    until(|| a.groups().members("workers").len() == 3).await?;
+    until("it shows there", async || a.groups().members("workers").len() == 3).await?;
     println!("members seen from a: {:?}", a.groups().members("workers"));
-    println!(
-        "of which local:      {:?}",
-        a.groups().local_members("workers")
-    );
+    println!("of which local:      {:?}", a.groups().local_members("workers"));
 
     // One message for each node, not for each member.
-    let nodes = a
-        .groups()
-        .cast_all::<Worker>("workers", &WorkerMessage::Work { amount: 7 })?;
+    let nodes = a.groups().cast_all::<Worker>("workers", &WorkerMessage::Work { amount: 7 })?;
     println!("a cast to all went to {nodes} nodes");
     for worker in a.groups().members_as::<Worker>("workers") {
         while worker.done().await? != 7 {}
@@ -77,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Death leaves every group.
     let gone = a.groups().members("workers")[1].clone();
     a.kill(&gone);
-    until(|| !a.groups().members("workers").contains(&gone)).await?;
+    until("it shows there", async || !a.groups().members("workers").contains(&gone)).await?;
     println!("{} members are left", a.groups().members("workers").len());
     a.shutdown().await;
     b.shutdown().await;
@@ -85,18 +75,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn start(name: &str) -> Result<Node, starlings::StartNodeError> {
-    let builder = Node::builder(name)
-        .listen("127.0.0.1:0")
-        .cookie("example cookie");
+    let builder = Node::builder(name).listen("127.0.0.1:0").cookie("example cookie");
     builder.spawnable::<Worker>().start().await
-}
-
-/// Waits until `holds`: what other nodes see comes shortly after.
-async fn until(holds: impl Fn() -> bool) -> Result<(), tokio::time::error::Elapsed> {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await
 }

@@ -21,10 +21,7 @@ impl Counter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let node = Node::builder("hello@localhost")
-        .spawnable::<Counter>()
-        .start()
-        .await?;
+    let node = Node::builder("hello@localhost").spawnable::<Counter>().start().await?;
     let counter = node.spawn::<Counter>(40).await?;
     counter.add(2)?;
     assert_eq!(counter.get().await?, 42);

@@ -1,8 +1,10 @@
 //! Cluster names: one actor under one name, found from every node.
 
-use std::time::Duration;
+#[path = "common/until.rs"]
+mod until;
 
 use starlings::prelude::*;
+use until::until;
 
 struct Leader;
 
@@ -20,36 +22,31 @@ impl Leader {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (a, b) = (start("a@localhost").await?, start("b@localhost").await?);
-    a.connect(b.name(), starlings::address(&b).as_deref())
-        .await?;
+    a.connect(b.name(), starlings::address(&b).as_deref()).await?;
 
     let leader = a.spawn::<Leader>(()).await?;
     a.names().register("leader", &leader)?;
     println!("registered {leader} as \"leader\" on {}", a.name());
 
-    until(|| b.names().whereis("leader").is_some()).await?;
+    until("it shows there", async || b.names().whereis("leader").is_some()).await?;
     let found: Pid<Leader> = b.names().find("leader").ok_or("nobody")?;
-    println!(
-        "{} finds {found}, which says: {}",
-        b.name(),
-        found.whoami().await?
-    );
+    println!("{} finds {found}, which says: {}", b.name(), found.whoami().await?);
 
     let rival = b.spawn::<Leader>(()).await?;
     let taken = b.names().register("leader", &rival);
     println!("a rival is refused: {}", taken.err().ok_or("it was not")?);
 
     a.kill(&leader);
-    until(|| b.names().whereis("leader").is_none()).await?;
+    until("it shows there", async || b.names().whereis("leader").is_none()).await?;
     b.names().register("leader", &rival)?;
-    until(|| a.names().whereis("leader").as_ref() == Some(&a.bind(rival.any()))).await?;
-    println!(
-        "the leader died; the rival {} has the name on both nodes",
-        a.bind(rival.any())
-    );
+    until("it shows there", async || {
+        a.names().whereis("leader").as_ref() == Some(&a.bind(rival.any()))
+    })
+    .await?;
+    println!("the leader died; the rival {} has the name on both nodes", a.bind(rival.any()));
 
     a.names().unregister("leader").await?;
-    until(|| b.names().whereis("leader").is_none()).await?;
+    until("it shows there", async || b.names().whereis("leader").is_none()).await?;
     println!("and {} took it away again", a.name());
     a.shutdown().await;
     b.shutdown().await;
@@ -57,18 +54,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn start(name: &str) -> Result<Node, starlings::StartNodeError> {
-    let builder = Node::builder(name)
-        .listen("127.0.0.1:0")
-        .cookie("example cookie");
+    let builder = Node::builder(name).listen("127.0.0.1:0").cookie("example cookie");
     builder.spawnable::<Leader>().start().await
-}
-
-/// Waits until `holds`: what other nodes see comes shortly after.
-async fn until(holds: impl Fn() -> bool) -> Result<(), tokio::time::error::Elapsed> {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await
 }

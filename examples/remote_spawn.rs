@@ -16,26 +16,19 @@ impl Greeter {
     #[call]
     fn greet(&mut self, whom: String, cx: &mut Cx<Self>) -> String {
         self.greeted += 1;
-        format!(
-            "hello {whom}, from {} (greeting {})",
-            cx.node().name(),
-            self.greeted
-        )
+        format!("hello {whom}, from {} (greeting {})", cx.node().name(), self.greeted)
     }
 }
 
 async fn start(name: &str) -> Result<Node, Box<dyn std::error::Error>> {
-    let builder = Node::builder(name)
-        .listen("127.0.0.1:0")
-        .cookie("example cookie");
+    let builder = Node::builder(name).listen("127.0.0.1:0").cookie("example cookie");
     Ok(builder.spawnable::<Greeter>().start().await?)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (a, b) = (start("a@localhost").await?, start("b@localhost").await?);
-    a.connect(b.name(), starlings::address(&b).as_deref())
-        .await?;
+    a.connect(b.name(), starlings::address(&b).as_deref()).await?;
     println!("{} is connected to {:?}", a.name(), a.nodes());
 
     let greeter = a.on(b.name()).spawn::<Greeter>(()).await?;

@@ -122,10 +122,7 @@ impl NodeBuilder {
     /// # Errors
     /// Any [`StartNodeError`]; nothing is left running.
     pub async fn start(self) -> Result<Node, StartNodeError> {
-        let instance = NodeInstance {
-            node: self.name.parse()?,
-            incarnation: new_incarnation(),
-        };
+        let instance = NodeInstance { node: self.name.parse()?, incarnation: new_incarnation() };
         let mut parts = NodeParts::new(instance);
         for add in &self.types {
             add(&mut parts)?;
@@ -159,10 +156,7 @@ impl NodeBuilder {
 
 /// The microseconds of the wall clock: they rise from start to start of a name. A clock that was set
 /// back gives an incarnation that peers refuse as older, until it has caught up.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nothing else rises over restarts without a disc"
-)]
+#[expect(clippy::disallowed_methods, reason = "nothing else rises over restarts without a disc")]
 fn new_incarnation() -> Incarnation {
     let now = std::time::SystemTime::now();
     let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();

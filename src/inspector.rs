@@ -78,23 +78,12 @@ impl Inspector {
         let mut tree = Vec::new();
         let roots = cx.node().supervision_roots();
         for root in roots {
-            let id = cx
-                .node()
-                .registered()
-                .into_iter()
-                .find(|(_, pid)| *pid == root);
+            let id = cx.node().registered().into_iter().find(|(_, pid)| *pid == root);
             let id = id.map_or_else(|| root.to_string(), |(name, _)| name);
             let type_name = "starlings.supervisor".to_owned();
             let mailbox_len = mailbox_len(cx.node(), &root);
             let pid = Some(root.clone());
-            tree.push(TreeNode {
-                depth: 0,
-                id,
-                pid,
-                type_name,
-                restarts: 0,
-                mailbox_len,
-            });
+            tree.push(TreeNode { depth: 0, id, pid, type_name, restarts: 0, mailbox_len });
             branch(cx.node(), &root, 1, &mut tree).await;
         }
         tree
@@ -123,11 +112,7 @@ async fn branch(node: &Node, supervisor: &AnyPid, depth: u32, tree: &mut Vec<Tre
     if depth > DEPTH_MAX {
         return;
     }
-    let children = node
-        .pid::<Supervisor>(supervisor)
-        .which_children()
-        .await
-        .unwrap_or_default();
+    let children = node.pid::<Supervisor>(supervisor).which_children().await.unwrap_or_default();
     for child in children {
         let mailbox_len = child.pid.as_ref().and_then(|pid| mailbox_len(node, pid));
         tree.push(TreeNode {

@@ -74,11 +74,7 @@ async fn start_transport(
     }
     node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
     node.set_carrier(Arc::clone(&transport) as Arc<dyn starlings_runtime::Carrier>);
-    add(
-        &node.pid(&sessions),
-        spec::<Listener>(Arc::clone(&transport)).id("listener"),
-    )
-    .await?;
+    add(&node.pid(&sessions), spec::<Listener>(Arc::clone(&transport)).id("listener")).await?;
     add(system, spec::<Farewell>(transport).id("transport")).await?;
     Ok(())
 }
@@ -109,9 +105,7 @@ fn supervised_by(sessions: Pid<Supervisor>) -> Spawner {
                 let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
                 let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
                 // If the supervisor is gone, the future is dropped and the session is down.
-                let _ = sessions
-                    .start_child(spec::<Session>(hosted).id(id).temporary())
-                    .await;
+                let _ = sessions.start_child(spec::<Session>(hosted).id(id).temporary()).await;
             });
         }
         _ => drop(tokio::spawn(future)),

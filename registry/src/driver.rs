@@ -94,8 +94,7 @@ impl<M: Machine, S: Shell<M>> Driver<M, S> {
         }
         let (node, shell) = (self.node.clone(), Arc::clone(&self.shell));
         let deadline = machine.deadline().map(|deadline| self.started + deadline);
-        self.alarm
-            .set(deadline, move || tell(&node, shell.server(), Elapsed));
+        self.alarm.set(deadline, move || tell(&node, shell.server(), Elapsed));
         result
     }
 
@@ -118,15 +117,8 @@ impl<M: Machine, S: Shell<M>> Driver<M, S> {
 
     pub(crate) fn on_node_event(&self, event: NodeEvent) {
         match event {
-            NodeEvent::Up {
-                peer,
-                hidden: false,
-            } => self.handle(Input::NodeUp(peer)),
-            NodeEvent::Down {
-                peer,
-                hidden: false,
-                ..
-            } => self.handle(Input::NodeDown(peer)),
+            NodeEvent::Up { peer, hidden: false } => self.handle(Input::NodeUp(peer)),
+            NodeEvent::Down { peer, hidden: false, .. } => self.handle(Input::NodeDown(peer)),
             NodeEvent::Up { .. } | NodeEvent::Down { .. } => {}
         }
     }
@@ -143,11 +135,7 @@ impl<M: Machine, S: Shell<M>> Driver<M, S> {
         let me = self.node.instance();
         let pid = |serial| self.node.bind(&AnyPid::unbound(me.clone(), serial));
         let serials: BTreeSet<u64> = self.read(M::local_serials).into_iter().collect();
-        serials
-            .into_iter()
-            .map(pid)
-            .chain(self.shell.extra_pids())
-            .collect()
+        serials.into_iter().map(pid).chain(self.shell.extra_pids()).collect()
     }
 }
 

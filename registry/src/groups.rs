@@ -100,8 +100,7 @@ impl Groups {
         if pid.is_local() && !self.0.node.is_alive(&pid) {
             return Err(GroupsError::NoProc);
         }
-        self.0
-            .apply(|state, _, outbox| state.join(group, &pid, outbox))?;
+        self.0.apply(|state, _, outbox| state.join(group, &pid, outbox))?;
         self.0.watch(&pid);
         Ok(())
     }
@@ -112,9 +111,7 @@ impl Groups {
     /// Any [`GroupsError`]; nothing is changed.
     pub fn leave(&self, group: &str, pid: &impl AsRef<AnyPid>) -> Result<(), GroupsError> {
         let (group, pid) = (Key::new(group)?, self.0.node.bind(pid.as_ref()));
-        Ok(self
-            .0
-            .apply(|state, _, outbox| state.leave(&group, &pid, outbox))?)
+        Ok(self.0.apply(|state, _, outbox| state.leave(&group, &pid, outbox))?)
     }
 
     /// The members of a group on all connected nodes, each once, in the order of pids.
@@ -129,31 +126,19 @@ impl Groups {
     /// The members, as pids of actors of type `A`.
     #[must_use]
     pub fn members_as<A: Actor>(&self, group: &str) -> Vec<Pid<A>> {
-        self.members(group)
-            .iter()
-            .map(|pid| self.0.node.pid(pid))
-            .collect()
+        self.members(group).iter().map(|pid| self.0.node.pid(pid)).collect()
     }
 
     /// The members that live on this node. Source: `pg:get_local_members/2`.
     #[must_use]
     pub fn local_members(&self, group: &str) -> Vec<AnyPid> {
-        self.members(group)
-            .iter()
-            .filter(|pid| pid.is_local())
-            .cloned()
-            .collect()
+        self.members(group).iter().filter(|pid| pid.is_local()).cloned().collect()
     }
 
     /// All groups that have members, in order. Source: `pg:which_groups/1`.
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
-        self.0.read(|state| {
-            state
-                .groups()
-                .map(|group| group.as_str().to_owned())
-                .collect()
-        })
+        self.0.read(|state| state.groups().map(|group| group.as_str().to_owned()).collect())
     }
 
     /// Has a local actor get a [`GroupEvent`] for every change of a group from now on, and gives the
@@ -178,13 +163,7 @@ impl Groups {
             Ok::<_, TooManyMonitors>((monitor, snapshot))
         })?;
         self.0.watch(&subscriber);
-        Ok((
-            monitor,
-            members
-                .into_iter()
-                .map(|(_, pid)| self.0.node.bind(&pid))
-                .collect(),
-        ))
+        Ok((monitor, members.into_iter().map(|(_, pid)| self.0.node.bind(&pid)).collect()))
     }
 
     /// Ends a monitor; `false` if there is none.
@@ -229,13 +208,8 @@ impl Groups {
             return Ok(());
         }
         let payload = serde_bytes::ByteBuf::from(payload);
-        let message = GroupsServerMessage::Fanout {
-            group: group.clone(),
-            method,
-            payload,
-        };
-        node.on(&to.node)
-            .cast_named::<GroupsServer>(&self.0.shell.server, message)
+        let message = GroupsServerMessage::Fanout { group: group.clone(), method, payload };
+        node.on(&to.node).cast_named::<GroupsServer>(&self.0.shell.server, message)
     }
 
     fn deliver(&self, group: &Key, method: MethodKey, payload: &[u8]) {

@@ -40,11 +40,7 @@ pub enum KeyError {
 }
 
 fn check(bytes: usize, bytes_max: usize) -> Result<(), KeyError> {
-    if bytes > bytes_max {
-        Err(KeyError::TooLong { bytes, bytes_max })
-    } else {
-        Ok(())
-    }
+    if bytes > bytes_max { Err(KeyError::TooLong { bytes, bytes_max }) } else { Ok(()) }
 }
 
 impl Key {

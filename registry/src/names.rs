@@ -73,11 +73,7 @@ impl Names {
         let make = || {
             let stream = crate::driver::new_stream(node);
             let state = State::new(node.instance().clone(), stream, DIGEST_INTERVAL);
-            Self(Arc::new(Driver::new(
-                node.clone(),
-                state,
-                NamesShell::new(scope),
-            )))
+            Self(Arc::new(Driver::new(node.clone(), state, NamesShell::new(scope))))
         };
         scopes.entry(scope.to_owned()).or_insert_with(make).clone()
     }
@@ -130,8 +126,7 @@ impl Names {
     /// Any [`NamesError`] but `Taken`; nothing is changed.
     pub fn re_register(&self, name: &str, pid: &impl AsRef<AnyPid>) -> Result<(), NamesError> {
         let (name, pid) = self.check(name, pid.as_ref())?;
-        self.0
-            .apply(|state, _, outbox| state.re_register(name, &pid, Metadata::EMPTY, outbox))?;
+        self.0.apply(|state, _, outbox| state.re_register(name, &pid, Metadata::EMPTY, outbox))?;
         self.0.watch(&pid);
         Ok(())
     }
@@ -142,26 +137,14 @@ impl Names {
     /// Any [`NamesError`]. After `Call` the name may be free or not.
     pub async fn unregister(&self, name: &str) -> Result<(), NamesError> {
         let key = Key::new(name)?;
-        match self
-            .0
-            .apply(|state, _, outbox| state.unregister(&key, outbox))
-        {
+        match self.0.apply(|state, _, outbox| state.unregister(&key, outbox)) {
             Ok(()) => Ok(()),
             Err(NameError::OwnedElsewhere { owner }) => {
                 let place = self.0.node.on(owner.node());
                 let server = place.whereis(&self.0.shell.server).await?;
                 let server = server.ok_or(CallError::NoProc)?;
-                let freed = self
-                    .0
-                    .node
-                    .pid::<NamesServer>(&server)
-                    .unregister(key)
-                    .await?;
-                if freed {
-                    Ok(())
-                } else {
-                    Err(NameError::NotRegistered.into())
-                }
+                let freed = self.0.node.pid::<NamesServer>(&server).unregister(key).await?;
+                if freed { Ok(()) } else { Err(NameError::NotRegistered.into()) }
             }
             Err(error) => Err(error.into()),
         }
@@ -183,8 +166,7 @@ impl Names {
     #[must_use]
     pub fn metadata(&self, name: &str) -> Option<Metadata> {
         let name = Key::new(name).ok()?;
-        self.0
-            .read(|state| state.whereis(&name).map(|owner| owner.metadata.clone()))
+        self.0.read(|state| state.whereis(&name).map(|owner| owner.metadata.clone()))
     }
 
     /// All names, in order, with their owners.
@@ -193,9 +175,7 @@ impl Names {
         let bind = |pid: &AnyPid| self.0.node.bind(pid);
         self.0.read(|state| {
             let names = state.names();
-            names
-                .map(|(name, owner)| (name.as_str().to_owned(), bind(&owner.pid)))
-                .collect()
+            names.map(|(name, owner)| (name.as_str().to_owned(), bind(&owner.pid))).collect()
         })
     }
 

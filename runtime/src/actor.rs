@@ -140,9 +140,7 @@ impl<A: Remote> Wire<A> {
 impl<A: Actor> Wire<A> {
     /// The key of the method that `message` is for.
     pub(crate) fn key(&self, message: &A::Message) -> Option<MethodKey> {
-        (self.methods)()
-            .get((self.method)(message))
-            .map(|method| method.key)
+        (self.methods)().get((self.method)(message)).map(|method| method.key)
     }
 }
 

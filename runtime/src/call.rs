@@ -68,13 +68,7 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             Place::There(_) => (Reply { to: None }, None),
         };
         let (message, pid) = (make(reply), pid.clone());
-        Self {
-            message,
-            pid,
-            answer,
-            decode,
-            timeout: CALL_TIMEOUT_DEFAULT,
-        }
+        Self { message, pid, answer, decode, timeout: CALL_TIMEOUT_DEFAULT }
     }
 
     /// Waits at most so long for the answer. The deadline travels with the call.
@@ -87,19 +81,10 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
     ///
     /// Never fails at once: what goes wrong here is the answer of the [`PendingCall`].
     pub fn send(self) -> PendingCall<R> {
-        let Self {
-            message,
-            pid,
-            answer,
-            decode,
-            timeout,
-        } = self;
+        let Self { message, pid, answer, decode, timeout } = self;
         let state = match (pid.place(), answer) {
             (Place::Here(cell), Some(answer)) => match cell.push(message) {
-                Ok(()) => Pending::Here {
-                    answer,
-                    callee: Arc::clone(cell) as Arc<dyn AnyCell>,
-                },
+                Ok(()) => Pending::Here { answer, callee: Arc::clone(cell) as Arc<dyn AnyCell> },
                 Err(error) => Pending::Failed(error.into()),
             },
             (Place::There(any), _) => {
@@ -110,11 +95,7 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             }
             (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
         };
-        PendingCall {
-            state,
-            deadline: Instant::now() + timeout,
-            timer: None,
-        }
+        PendingCall { state, deadline: Instant::now() + timeout, timer: None }
     }
 }
 
@@ -136,18 +117,9 @@ fn send_remote<A: Actor, R: Send + 'static>(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(Slot { sender, decode }));
-    let pending = Pending::There {
-        answer,
-        call,
-        peer: Arc::clone(peer),
-    };
+    let pending = Pending::There { answer, call, peer: Arc::clone(peer) };
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    let header = Header::Call {
-        to,
-        key,
-        call,
-        deadline_ms,
-    };
+    let header = Header::Call { to, key, call, deadline_ms };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
     peer.send(LaneKey(to), Urgency::Refusable, &header, &mut payload)?;
     Ok(pending)
@@ -235,9 +207,7 @@ impl<R> Future for PendingCall<R> {
             return Poll::Ready(answer);
         }
         let deadline = this.deadline;
-        let timer = this
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         timer.as_mut().poll(cx).map(|()| Err(CallError::Timeout))
     }
 }
@@ -254,9 +224,7 @@ impl<R> Unpin for PendingCall<R> {}
 
 impl<R> fmt::Debug for PendingCall<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingCall")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("PendingCall").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -271,9 +239,7 @@ impl<A: Actor, R: Send + 'static> IntoFuture for Call<A, R> {
 
 impl<A: Actor, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("pid", &self.pid)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
@@ -288,10 +254,7 @@ pub struct Reply<R> {
 
 enum To<R> {
     Here(oneshot::Sender<Answer<R>>),
-    There(
-        RemoteReply,
-        fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>,
-    ),
+    There(RemoteReply, fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>),
 }
 
 impl<R> Reply<R> {
@@ -309,21 +272,14 @@ impl<R> Reply<R> {
     /// A reply and where its answer comes out.
     pub(crate) fn pair() -> (Self, oneshot::Receiver<Answer<R>>) {
         let (sender, receiver) = oneshot::channel();
-        (
-            Self {
-                to: Some(To::Here(sender)),
-            },
-            receiver,
-        )
+        (Self { to: Some(To::Here(sender)) }, receiver)
     }
 }
 
 impl<R: Serialize> Reply<R> {
     /// The reply to a call that came over the wire.
     pub fn remote(to: ReplyTo) -> Self {
-        Self {
-            to: to.0.map(|remote| To::There(remote, wire::append::<R>)),
-        }
+        Self { to: to.0.map(|remote| To::There(remote, wire::append::<R>)) }
     }
 }
 
@@ -366,13 +322,7 @@ impl CallBack {
         callee: Arc<dyn AnyCell>,
         deadline: Instant,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            peer,
-            call,
-            callee,
-            deadline,
-            state: Mutex::new(BackState::Arriving),
-        })
+        Arc::new(Self { peer, call, callee, deadline, state: Mutex::new(BackState::Arriving) })
     }
 
     /// The call is in the mailbox; its reply may be gone already.
@@ -392,15 +342,8 @@ impl CallBack {
 
     /// Answers with an error. Fails only with the session, which the caller sees by itself.
     pub(crate) fn refuse(&self, error: CallError) {
-        let header = Header::ReplyError {
-            call: self.call,
-            error,
-        };
-        let _ = self
-            .peer
-            .send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| {
-                Ok(())
-            });
+        let header = Header::ReplyError { call: self.call, error };
+        let _ = self.peer.send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| Ok(()));
     }
 
     fn tell_when_ended(self: &Arc<Self>) {
@@ -417,9 +360,7 @@ impl RemoteReply {
         let back = &self.0;
         *back.state.lock() = BackState::Sent;
         let header = Header::Reply { call: back.call };
-        let sent = back
-            .peer
-            .send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
+        let sent = back.peer.send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
         if let Err(CastError::BadMessage(why)) = sent {
             back.refuse(CallError::BadMessage(format!("the reply: {why}")));
         }
@@ -446,9 +387,6 @@ impl Drop for RemoteReply {
 
 impl fmt::Debug for RemoteReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RemoteReply")
-            .field(&self.0.peer)
-            .field(&self.0.call)
-            .finish()
+        f.debug_tuple("RemoteReply").field(&self.0.peer).field(&self.0.call).finish()
     }
 }

@@ -60,13 +60,7 @@ impl Core {
             verdict: None,
             ended: None,
         };
-        Self {
-            pid,
-            type_name,
-            supervised,
-            life: Mutex::new(life),
-            kill: OnceLock::new(),
-        }
+        Self { pid, type_name, supervised, life: Mutex::new(life), kill: OnceLock::new() }
     }
 
     pub(crate) fn pid(&self) -> &AnyPid {
@@ -152,12 +146,7 @@ impl Core {
                     let _ = sender.send(reason.clone());
                 }
             }),
-            Box::new(move || {
-                watched
-                    .lock()
-                    .as_ref()
-                    .is_none_or(oneshot::Sender::is_closed)
-            }),
+            Box::new(move || watched.lock().as_ref().is_none_or(oneshot::Sender::is_closed)),
         );
         receiver
     }
@@ -171,15 +160,9 @@ impl Core {
             }
             let reason = life.verdict.take().unwrap_or(reason);
             life.ended = Some(reason.clone());
-            (
-                reason,
-                life.bonds.take_all(),
-                std::mem::take(&mut life.end_waiters),
-            )
+            (reason, life.bonds.take_all(), std::mem::take(&mut life.end_waiters))
         };
-        waiters
-            .into_iter()
-            .for_each(|waiter| (waiter.tell)(&reason));
+        waiters.into_iter().for_each(|waiter| (waiter.tell)(&reason));
         Some((reason, farewell))
     }
 }
@@ -217,11 +200,7 @@ impl dyn AnyCell {
             Signal::Unlink { from } => {
                 let _ = core.with_bonds(|bonds| bonds.unlink(&from));
             }
-            Signal::Exit {
-                from,
-                reason,
-                linked,
-            } => self.on_exit(from, &reason, linked),
+            Signal::Exit { from, reason, linked } => self.on_exit(from, &reason, linked),
             Signal::Stop { reason } => self.stop(reason),
             Signal::Kill => core.kill(ExitReason::Killed),
             Signal::Monitor { watcher, monitor } => {
@@ -229,14 +208,7 @@ impl dyn AnyCell {
                 if added.is_err() {
                     let target = core.pid().clone();
                     let reason = ExitReason::NoProc;
-                    node.signal(
-                        &watcher,
-                        Signal::Down {
-                            monitor,
-                            target,
-                            reason,
-                        },
-                    );
+                    node.signal(&watcher, Signal::Down { monitor, target, reason });
                 } else {
                     node.bond(core.pid(), &watcher);
                 }
@@ -244,29 +216,17 @@ impl dyn AnyCell {
             Signal::Demonitor { watcher, monitor } => {
                 let _ = core.with_bonds(|bonds| bonds.remove_watcher(&watcher, monitor));
             }
-            Signal::Down {
-                monitor,
-                target,
-                reason,
-            } => self.on_down(monitor, target, reason),
+            Signal::Down { monitor, target, reason } => self.on_down(monitor, target, reason),
         }
     }
 
     fn on_exit(&self, from: AnyPid, reason: &ExitReason, linked: bool) {
-        let effect = self
-            .core()
-            .with_bonds(|bonds| bonds.on_exit(&from, reason, linked));
+        let effect = self.core().with_bonds(|bonds| bonds.on_exit(&from, reason, linked));
         match effect {
             Ok(ExitEffect::Ends(reason)) => self.core().kill(reason),
             Ok(ExitEffect::Trapped) => {
-                let exit = Exit {
-                    pid: from,
-                    reason: reason.clone(),
-                };
-                self.push_info(Info::new(Queued {
-                    event: exit,
-                    linked,
-                }));
+                let exit = Exit { pid: from, reason: reason.clone() };
+                self.push_info(Info::new(Queued { event: exit, linked }));
             }
             Ok(ExitEffect::Ignored) | Err(_) => {}
         }
@@ -274,19 +234,14 @@ impl dyn AnyCell {
 
     fn on_down(&self, monitor: MonitorRef, pid: AnyPid, reason: ExitReason) {
         if self.core().with_bonds(|bonds| bonds.on_down(monitor)) == Ok(true) {
-            self.push_info(Info::new(Down {
-                monitor,
-                pid,
-                reason,
-            }));
+            self.push_info(Info::new(Down { monitor, pid, reason }));
         }
     }
 
     /// The session with a node was lost: links and monitors there fire.
     pub(crate) fn on_node_down(&self, lost: &NodeInstance, reason: &ExitReason) {
-        let fired = self
-            .core()
-            .with_bonds(|bonds| bonds.on_node_down(|pid| pid.instance() == lost));
+        let fired =
+            self.core().with_bonds(|bonds| bonds.on_node_down(|pid| pid.instance() == lost));
         let Ok(fired) = fired else { return };
         for (monitor, target) in fired.monitors {
             self.on_down(monitor, target, reason.clone());
@@ -311,9 +266,7 @@ pub(crate) fn type_name<A: Actor>() -> &'static str {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core")
-            .field("pid", &self.pid)
-            .finish_non_exhaustive()
+        f.debug_struct("Core").field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
@@ -325,10 +278,7 @@ pub(crate) struct ActorCell<A: Actor> {
 
 impl<A: Actor> ActorCell<A> {
     pub(crate) fn new(pid: AnyPid, capacity: usize, supervised: bool) -> Self {
-        Self {
-            core: Core::new(pid, type_name::<A>(), supervised),
-            mailbox: Mailbox::new(capacity),
-        }
+        Self { core: Core::new(pid, type_name::<A>(), supervised), mailbox: Mailbox::new(capacity) }
     }
 
     pub(crate) fn downcast(cell: Arc<dyn AnyCell>) -> Option<Arc<Self>> {

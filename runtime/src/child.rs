@@ -36,9 +36,7 @@ impl Placement {
                 let reachable =
                     |place: &&NodeId| *place == own || node.connected_instance(place).is_some();
                 let first = places.iter().find(reachable).or_else(|| places.first());
-                first
-                    .cloned()
-                    .ok_or_else(|| SpawnError::NoConnection(own.clone()))
+                first.cloned().ok_or_else(|| SpawnError::NoConnection(own.clone()))
             }
         }
     }
@@ -143,10 +141,7 @@ impl ChildSpec {
     }
 
     pub(crate) fn rules(&self) -> ChildRules {
-        ChildRules {
-            id: self.id.clone(),
-            restart: self.restart,
-        }
+        ChildRules { id: self.id.clone(), restart: self.restart }
     }
 }
 

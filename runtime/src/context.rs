@@ -52,22 +52,11 @@ impl<A: Actor> Cx<A> {
     /// exit (`NoProc`, `NoConnection`). Source: `erlang:link/1`.
     pub fn link(&self, other: &impl AsRef<AnyPid>) {
         let other = self.node.bind(other.as_ref());
-        if other == *self.me()
-            || self
-                .cell
-                .core()
-                .with_bonds(|b| b.link(other.clone()))
-                .is_err()
-        {
+        if other == *self.me() || self.cell.core().with_bonds(|b| b.link(other.clone())).is_err() {
             return;
         }
         self.node.bond(self.me(), &other);
-        self.node.signal(
-            &other,
-            Signal::Link {
-                from: self.me().clone(),
-            },
-        );
+        self.node.signal(&other, Signal::Link { from: self.me().clone() });
     }
 
     /// Ends a link on both sides. After this returns no exit of that link is seen, not even one that
@@ -75,12 +64,7 @@ impl<A: Actor> Cx<A> {
     pub fn unlink(&self, other: &impl AsRef<AnyPid>) {
         let other = self.node.bind(other.as_ref());
         if self.cell.core().with_bonds(|bonds| bonds.unlink(&other)) == Ok(true) {
-            self.node.signal(
-                &other,
-                Signal::Unlink {
-                    from: self.me().clone(),
-                },
-            );
+            self.node.signal(&other, Signal::Unlink { from: self.me().clone() });
         }
     }
 
@@ -89,33 +73,19 @@ impl<A: Actor> Cx<A> {
     pub fn monitor(&self, target: &impl AsRef<AnyPid>) -> MonitorRef {
         let target = self.node.bind(target.as_ref());
         let monitor = self.node.next_monitor();
-        let _ = self
-            .cell
-            .core()
-            .with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
+        let _ = self.cell.core().with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
         self.node.bond(self.me(), &target);
-        self.node.signal(
-            &target,
-            Signal::Monitor {
-                watcher: self.me().clone(),
-                monitor,
-            },
-        );
+        self.node.signal(&target, Signal::Monitor { watcher: self.me().clone(), monitor });
         monitor
     }
 
     /// Ends a monitor, and takes back its `Down` if that waits in the mailbox; `false` if there was
     /// no such monitor any more. Source: `erlang:demonitor(Ref, [flush])`.
     pub fn demonitor(&self, monitor: MonitorRef) -> bool {
-        match self
-            .cell
-            .core()
-            .with_bonds(|bonds| bonds.demonitor(monitor))
-        {
+        match self.cell.core().with_bonds(|bonds| bonds.demonitor(monitor)) {
             Ok(Some(target)) => {
                 let watcher = self.me().clone();
-                self.node
-                    .signal(&target, Signal::Demonitor { watcher, monitor });
+                self.node.signal(&target, Signal::Demonitor { watcher, monitor });
                 true
             }
             Ok(None) | Err(_) => false,
@@ -125,10 +95,7 @@ impl<A: Actor> Cx<A> {
     /// Whether exits come as [`Exit`] events instead of ending this actor. A kill is never trapped.
     /// Source: `process_flag(trap_exit, true)`.
     pub fn trap_exits(&self, traps: bool) {
-        let _ = self
-            .cell
-            .core()
-            .with_bonds(|bonds| bonds.set_trap_exits(traps));
+        let _ = self.cell.core().with_bonds(|bonds| bonds.set_trap_exits(traps));
     }
 
     /// Sends an exit signal by hand, as if from a link of this actor. `Normal` has no effect on an
@@ -136,23 +103,15 @@ impl<A: Actor> Cx<A> {
     pub fn exit(&self, other: &impl AsRef<AnyPid>, reason: ExitReason) {
         let other = self.node.bind(other.as_ref());
         let from = self.me().clone();
-        self.node.signal(
-            &other,
-            Signal::Exit {
-                from,
-                reason,
-                linked: false,
-            },
-        );
+        self.node.signal(&other, Signal::Exit { from, reason, linked: false });
     }
 
     /// Has [`NodeEvent`]s sent to this actor; who is connected at this moment is told as `Up` first,
     /// without gap or duplicate. Source: `net_kernel:monitor_nodes/1`.
     pub fn monitor_nodes(&self) {
-        self.node
-            .subscribe_nodes(self.me().serial(), |event: NodeEvent| {
-                self.cell.mailbox.push_info(Info::new(event));
-            });
+        self.node.subscribe_nodes(self.me().serial(), |event: NodeEvent| {
+            self.cell.mailbox.push_info(Info::new(event));
+        });
     }
 
     fn me(&self) -> &AnyPid {
@@ -163,14 +122,8 @@ impl<A: Actor> Cx<A> {
     pub(crate) fn still_wanted(&self, info: Info) -> Option<Info> {
         let bonds = self.cell.core();
         match info.downcast::<Queued<Exit>>() {
-            Ok(Queued {
-                event,
-                linked: false,
-            }) => Some(Info::new(event)),
-            Ok(Queued {
-                event,
-                linked: true,
-            }) => {
+            Ok(Queued { event, linked: false }) => Some(Info::new(event)),
+            Ok(Queued { event, linked: true }) => {
                 let wanted = bonds.with_bonds(|bonds| bonds.take_exit(&event.pid));
                 (wanted == Ok(true)).then(|| Info::new(event))
             }

@@ -42,10 +42,7 @@ pub fn shape<T: DeserializeOwned>() -> String {
     for pass in 0..VARIANT_PASSES_MAX {
         notes.pass = pass;
         notes.again = false;
-        let _ = T::deserialize(Probe {
-            notes: &mut notes,
-            depth: 0,
-        });
+        let _ = T::deserialize(Probe { notes: &mut notes, depth: 0 });
         if !notes.again {
             break;
         }
@@ -93,11 +90,7 @@ impl Probe<'_> {
         self.notes.asks += 1;
         self.notes.text.push_str(what);
         self.notes.text.push(' ');
-        if self.notes.asks > ASKS_MAX || self.depth > DEPTH_MAX {
-            Err(Stop)
-        } else {
-            Ok(())
-        }
+        if self.notes.asks > ASKS_MAX || self.depth > DEPTH_MAX { Err(Stop) } else { Ok(()) }
     }
 }
 
@@ -153,10 +146,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
         self.note("option")?;
         let Probe { notes, depth } = self;
-        visitor.visit_some(Probe {
-            notes,
-            depth: depth + 1,
-        })
+        visitor.visit_some(Probe { notes, depth: depth + 1 })
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -175,19 +165,12 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     ) -> Result<V::Value, Stop> {
         self.note(name)?;
         let Probe { notes, depth } = self;
-        visitor.visit_newtype_struct(Probe {
-            notes,
-            depth: depth + 1,
-        })
+        visitor.visit_newtype_struct(Probe { notes, depth: depth + 1 })
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
         self.note("seq")?;
-        visitor.visit_seq(Items {
-            notes: self.notes,
-            depth: self.depth + 1,
-            left: 1,
-        })
+        visitor.visit_seq(Items { notes: self.notes, depth: self.depth + 1, left: 1 })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -196,11 +179,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         self.note(&format!("tuple{len}"))?;
-        visitor.visit_seq(Items {
-            notes: self.notes,
-            depth: self.depth + 1,
-            left: len,
-        })
+        visitor.visit_seq(Items { notes: self.notes, depth: self.depth + 1, left: len })
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -210,20 +189,12 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         self.note(&format!("{name}{len}"))?;
-        visitor.visit_seq(Items {
-            notes: self.notes,
-            depth: self.depth + 1,
-            left: len,
-        })
+        visitor.visit_seq(Items { notes: self.notes, depth: self.depth + 1, left: len })
     }
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
         self.note("map")?;
-        visitor.visit_map(Items {
-            notes: self.notes,
-            depth: self.depth + 1,
-            left: 1,
-        })
+        visitor.visit_map(Items { notes: self.notes, depth: self.depth + 1, left: 1 })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -233,11 +204,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         self.note(&format!("{name}{{{}}}", fields.join(",")))?;
-        visitor.visit_seq(Items {
-            notes: self.notes,
-            depth: self.depth + 1,
-            left: fields.len(),
-        })
+        visitor.visit_seq(Items { notes: self.notes, depth: self.depth + 1, left: fields.len() })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -249,11 +216,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         self.note(&format!("{name}<{}>", variants.join(",")))?;
         self.notes.again |= self.notes.pass + 1 < variants.len();
         let index = self.notes.pass.min(variants.len().saturating_sub(1));
-        visitor.visit_enum(Variant {
-            index,
-            notes: self.notes,
-            depth: self.depth + 1,
-        })
+        visitor.visit_enum(Variant { index, notes: self.notes, depth: self.depth + 1 })
     }
 
     fn is_human_readable(&self) -> bool {
@@ -279,11 +242,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(Probe {
-            notes: self.notes,
-            depth: self.depth,
-        })
-        .map(Some)
+        seed.deserialize(Probe { notes: self.notes, depth: self.depth }).map(Some)
     }
 }
 
@@ -298,10 +257,7 @@ impl<'de> MapAccess<'de> for Items<'_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
-        seed.deserialize(Probe {
-            notes: self.notes,
-            depth: self.depth,
-        })
+        seed.deserialize(Probe { notes: self.notes, depth: self.depth })
     }
 }
 
@@ -319,13 +275,7 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Probe<'a>), Stop> {
         let index = u32::try_from(self.index).map_err(|_| Stop)?;
         let index = de::value::U32Deserializer::<Stop>::new(index);
-        Ok((
-            seed.deserialize(index)?,
-            Probe {
-                notes: self.notes,
-                depth: self.depth,
-            },
-        ))
+        Ok((seed.deserialize(index)?, Probe { notes: self.notes, depth: self.depth }))
     }
 }
 

@@ -22,9 +22,7 @@ impl KillSwitch {
 /// Starts `resident` as an actor's task. If it cannot be started it is dropped, and its own guards
 /// say so.
 pub(crate) async fn host(resident: BoxFuture<'static, ()>) -> Option<KillSwitch> {
-    let shell = Shell {
-        resident: Mutex::new(Some(resident)),
-    };
+    let shell = Shell { resident: Mutex::new(Some(resident)) };
     match Actor::spawn(None, shell, ()).await {
         Ok((actor, _task)) => Some(KillSwitch(actor.get_cell())),
         Err(error) => {

@@ -51,29 +51,20 @@ impl FromStr for NodeId {
     type Err = NodeIdError;
 
     fn from_str(text: &str) -> Result<Self, NodeIdError> {
-        let refuse = |why| {
-            Err(NodeIdError {
-                text: text.chars().take(64).collect(),
-                why,
-            })
-        };
+        let refuse = |why| Err(NodeIdError { text: text.chars().take(64).collect(), why });
         if text.len() > NODE_NAME_BYTES_MAX {
             return refuse("longer than 255 bytes");
         }
         let Some((name, host)) = text.split_once('@') else {
             return refuse("it has the form name@host");
         };
-        let named = |part: &str| {
-            part.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        };
+        let named =
+            |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
         if name.is_empty() || !named(name) {
             return refuse("the part before @ is letters, digits, - and _");
         }
-        let hosted = |part: &str| {
-            part.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c))
-        };
+        let hosted =
+            |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c));
         if host.is_empty() || !hosted(host) {
             return refuse("the part after @ is a host name or an address");
         }

@@ -65,15 +65,9 @@ impl Ingress {
         let schemas: Schemas = wire::decode(&info.greeting)
             .map_err(|error| ProtocolViolation(format!("bad greeting: {error}")))?;
         let peer = self.node.peer(&info.peer);
-        self.node
-            .session_up(&peer, info.hidden, Session { outlet, schemas });
+        self.node.session_up(&peer, info.hidden, Session { outlet, schemas });
         let open = Mutex::new(true);
-        Ok(SessionIngress {
-            node: self.node.clone(),
-            peer,
-            hidden: info.hidden,
-            open,
-        })
+        Ok(SessionIngress { node: self.node.clone(), peer, hidden: info.hidden, open })
     }
 }
 
@@ -117,12 +111,7 @@ impl SessionIngress {
                 Some(cell) => cell.deliver(&self.node, key, tail, None),
                 None => self.node.counters().note_undeliverable(),
             },
-            Header::Call {
-                to,
-                key,
-                call,
-                deadline_ms,
-            } => match self.node.cell(to) {
+            Header::Call { to, key, call, deadline_ms } => match self.node.cell(to) {
                 Some(cell) => {
                     let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
                     let peer = Arc::clone(&self.peer);
@@ -153,56 +142,20 @@ impl SessionIngress {
         let (to, signal) = match header {
             Header::Link { from, to } => (to, Signal::Link { from: remote(from) }),
             Header::Unlink { from, to } => (to, Signal::Unlink { from: remote(from) }),
-            Header::Exit {
-                from,
-                to,
-                reason,
-                linked,
-            } => (
-                to,
-                Signal::Exit {
-                    from: remote(from),
-                    reason,
-                    linked,
-                },
-            ),
+            Header::Exit { from, to, reason, linked } => {
+                (to, Signal::Exit { from: remote(from), reason, linked })
+            }
             Header::Stop { to, reason } => (to, Signal::Stop { reason }),
             Header::Kill { to } => (to, Signal::Kill),
-            Header::Monitor {
-                watcher,
-                monitor,
-                to,
-            } => (
-                to,
-                Signal::Monitor {
-                    watcher: remote(watcher),
-                    monitor,
-                },
-            ),
-            Header::Demonitor {
-                watcher,
-                monitor,
-                to,
-            } => (
-                to,
-                Signal::Demonitor {
-                    watcher: remote(watcher),
-                    monitor,
-                },
-            ),
-            Header::Down {
-                watcher,
-                monitor,
-                from,
-                reason,
-            } => (
-                watcher,
-                Signal::Down {
-                    monitor,
-                    target: remote(from),
-                    reason,
-                },
-            ),
+            Header::Monitor { watcher, monitor, to } => {
+                (to, Signal::Monitor { watcher: remote(watcher), monitor })
+            }
+            Header::Demonitor { watcher, monitor, to } => {
+                (to, Signal::Demonitor { watcher: remote(watcher), monitor })
+            }
+            Header::Down { watcher, monitor, from, reason } => {
+                (watcher, Signal::Down { monitor, target: remote(from), reason })
+            }
             Header::Cast { .. }
             | Header::CastNamed { .. }
             | Header::Call { .. }
@@ -238,16 +191,13 @@ impl SessionIngress {
             Some(slot) => slot.fill(&self.node, Ok(&bytes)),
             // The asker gave up: a child that nobody knows of is not left behind.
             None => {
-                self.node
-                    .signal(&AnyPid::new(Arc::clone(&self.peer), serial), Signal::Kill);
+                self.node.signal(&AnyPid::new(Arc::clone(&self.peer), serial), Signal::Kill);
             }
         }
     }
 
     fn on_spawn(&self, request: SpawnRequest, args: &[u8]) {
-        let parent = request
-            .parent
-            .map(|serial| AnyPid::new(Arc::clone(&self.peer), serial));
+        let parent = request.parent.map(|serial| AnyPid::new(Arc::clone(&self.peer), serial));
         let options = Options {
             parent,
             link: request.link,
@@ -256,14 +206,8 @@ impl SessionIngress {
             timeout: Duration::from_millis(request.timeout_ms.into()),
             ..Options::default()
         };
-        let answer = Answer::There {
-            peer: Arc::clone(&self.peer),
-            call: request.call,
-        };
-        let birth = Birth {
-            options: options.clone(),
-            answer,
-        };
+        let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
+        let birth = Birth { options: options.clone(), answer };
         match self.node.spawnable(&request.type_name) {
             Some(spawnable) if spawnable.args_key() == request.args => {
                 spawnable.start(&self.node, args, options, birth);
@@ -283,9 +227,7 @@ impl SessionIngress {
         let found = self.node.whereis(name).map(|pid| pid.serial());
         let mut payload = |out: &mut Vec<u8>| wire::append(&found, out);
         let header = Header::Reply { call };
-        let _ = self
-            .peer
-            .send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
+        let _ = self.peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
     }
 
     fn named(&self, name: &str) -> Option<Arc<dyn crate::cell::AnyCell>> {

@@ -30,10 +30,7 @@ impl Node {
     pub fn actor_info(&self, pid: &AnyPid) -> Option<ActorInfo> {
         let pid = self.bind(pid);
         let cell = self.cell(pid.serial()).filter(|_| pid.is_local())?;
-        let names = self
-            .registered()
-            .into_iter()
-            .filter(|(_, owner)| *owner == pid);
+        let names = self.registered().into_iter().filter(|(_, owner)| *owner == pid);
         let info = cell.core().with_bonds(|bonds| ActorInfo {
             pid: pid.clone(),
             type_name: cell.core().type_name().to_owned(),
@@ -58,9 +55,6 @@ impl Node {
         let supervisor = crate::cell::type_name::<crate::supervisor::Supervisor>();
         let mut roots = self.cells();
         roots.retain(|cell| !cell.core().is_supervised() && cell.core().type_name() == supervisor);
-        roots
-            .into_iter()
-            .map(|cell| cell.core().pid().clone())
-            .collect()
+        roots.into_iter().map(|cell| cell.core().pid().clone()).collect()
     }
 }

@@ -24,10 +24,7 @@ pub(crate) async fn whereis(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(SerialSlot(sender)));
-    let header = Header::WhereIs {
-        call,
-        name: name.to_owned(),
-    };
+    let header = Header::WhereIs { call, name: name.to_owned() };
     peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
     match tokio::time::timeout(CALL_TIMEOUT_DEFAULT, answer).await {
         Ok(Ok(serial)) => Ok(serial?.map(|serial| AnyPid::new(Arc::clone(&peer), serial))),
@@ -63,18 +60,11 @@ pub(crate) fn cast_named<A: Remote>(
     let no_connection = || CastError::NoConnection(place.clone());
     let peer = node.connected_peer(place).ok_or_else(no_connection)?;
     let wire = Wire::<A>::of();
-    let key = wire
-        .key(&message)
-        .ok_or_else(crate::sending::local_only::<A>)?;
+    let key = wire.key(&message).ok_or_else(crate::sending::local_only::<A>)?;
     peer.allows(A::NAME, key)?;
-    let header = Header::CastNamed {
-        to: name.to_owned(),
-        key,
-    };
+    let header = Header::CastNamed { to: name.to_owned(), key };
     let lane = LaneKey(lane_of(name));
-    peer.send(lane, Urgency::Refusable, &header, &mut |out| {
-        A::encode(&message, out)
-    })
+    peer.send(lane, Urgency::Refusable, &header, &mut |out| A::encode(&message, out))
 }
 
 /// The lane of a named receiver: always the same for the same name.
@@ -87,9 +77,7 @@ fn lane_of(name: &str) -> u64 {
 /// # Errors
 /// [`CastError::BadMessage`]: the message does not serialize.
 pub fn encode_cast<A: Remote>(message: &A::Message) -> Result<(MethodKey, Vec<u8>), CastError> {
-    let key = Wire::<A>::of()
-        .key(message)
-        .ok_or_else(crate::sending::local_only::<A>)?;
+    let key = Wire::<A>::of().key(message).ok_or_else(crate::sending::local_only::<A>)?;
     let mut payload = Vec::new();
     A::encode(message, &mut payload).map_err(|error| CastError::BadMessage(error.to_string()))?;
     Ok((key, payload))
@@ -99,10 +87,7 @@ impl Node {
     /// Delivers an encoded cast to a local actor. What does not decode there, or meets a full
     /// mailbox, is counted and dropped; `false` if the actor is not there.
     pub fn deliver_encoded(&self, pid: &AnyPid, key: MethodKey, payload: &[u8]) -> bool {
-        let cell = self
-            .cell(pid.serial())
-            .filter(|cell| cell.core().pid() == pid);
-        cell.map(|cell| cell.deliver(self, key, payload, None))
-            .is_some()
+        let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
+        cell.map(|cell| cell.deliver(self, key, payload, None)).is_some()
     }
 }

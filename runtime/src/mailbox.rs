@@ -168,20 +168,12 @@ impl<M> Mailbox<M> {
             if ready {
                 std::mem::swap(&mut state.queue, batch);
                 state.idle = None;
-            } else if !state
-                .idle
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
+            } else if !state.idle.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 state.idle = Some(cx.waker().clone());
             }
             drop(state);
             senders.into_iter().for_each(Waker::wake);
-            if ready {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
+            if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
     }
@@ -224,8 +216,6 @@ fn wake<M>(mut state: parking_lot::MutexGuard<'_, State<M>>) {
 
 impl<M> std::fmt::Debug for Mailbox<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -35,11 +35,7 @@ struct Connected {
 impl Default for Membership {
     fn default() -> Self {
         let (events, _) = broadcast::channel(NODE_EVENTS_KEPT);
-        Self {
-            up: BTreeMap::new(),
-            subscribers: BTreeSet::new(),
-            events,
-        }
+        Self { up: BTreeMap::new(), subscribers: BTreeSet::new(), events }
     }
 }
 
@@ -72,18 +68,14 @@ impl Node {
 
     fn connected(&self, wanted: impl Fn(bool) -> bool) -> Vec<NodeId> {
         let membership = self.membership().lock();
-        let wanted = membership
-            .up
-            .iter()
-            .filter(|(_, connected)| wanted(connected.hidden));
+        let wanted = membership.up.iter().filter(|(_, connected)| wanted(connected.hidden));
         wanted.map(|(node, _)| node.clone()).collect()
     }
 
     /// Which life of `node` there is a session with.
     #[must_use]
     pub fn connected_instance(&self, node: &NodeId) -> Option<NodeInstance> {
-        self.connected_peer(node)
-            .map(|peer| peer.instance().clone())
+        self.connected_peer(node).map(|peer| peer.instance().clone())
     }
 
     /// Node events for code outside of actors. Actors use `Cx::monitor_nodes`, which cannot lag.
@@ -103,19 +95,13 @@ impl Node {
     }
 
     pub(crate) fn connected_peer(&self, node: &NodeId) -> Option<Arc<Peer>> {
-        self.membership()
-            .lock()
-            .up
-            .get(node)
-            .map(|connected| Arc::clone(&connected.peer))
+        self.membership().lock().up.get(node).map(|connected| Arc::clone(&connected.peer))
     }
 
     /// Whether pids of this life can no longer lead anywhere: another life of the node is up.
     pub(crate) fn is_superseded(&self, instance: &NodeInstance) -> bool {
         instance.node == *self.name()
-            || self
-                .connected_peer(&instance.node)
-                .is_some_and(|peer| peer.instance() != instance)
+            || self.connected_peer(&instance.node).is_some_and(|peer| peer.instance() != instance)
     }
 
     pub(crate) fn subscribe_nodes(&self, serial: u64, tell: impl Fn(NodeEvent)) {
@@ -123,10 +109,7 @@ impl Node {
         if membership.subscribers.insert(serial) {
             for connected in membership.up.values() {
                 let peer = connected.peer.instance().clone();
-                tell(NodeEvent::Up {
-                    peer,
-                    hidden: connected.hidden,
-                });
+                tell(NodeEvent::Up { peer, hidden: connected.hidden });
             }
         }
     }
@@ -138,17 +121,8 @@ impl Node {
     pub(crate) fn session_up(&self, peer: &Arc<Peer>, hidden: bool, session: Session) {
         let mut membership = self.membership().lock();
         let node = peer.instance().node.clone();
-        membership.up.insert(
-            node,
-            Connected {
-                peer: Arc::clone(peer),
-                hidden,
-            },
-        );
-        let event = NodeEvent::Up {
-            peer: peer.instance().clone(),
-            hidden,
-        };
+        membership.up.insert(node, Connected { peer: Arc::clone(peer), hidden });
+        let event = NodeEvent::Up { peer: peer.instance().clone(), hidden };
         membership.publish(self, &event);
         drop(membership);
         peer.set_up(session);
@@ -158,20 +132,12 @@ impl Node {
         {
             let mut membership = self.membership().lock();
             let node = &peer.instance().node;
-            if membership
-                .up
-                .get(node)
-                .is_some_and(|up| Arc::ptr_eq(&up.peer, peer))
-            {
+            if membership.up.get(node).is_some_and(|up| Arc::ptr_eq(&up.peer, peer)) {
                 membership.up.remove(node);
             }
         }
         peer.lost(self, &ExitReason::NoConnection);
-        let event = NodeEvent::Down {
-            peer: peer.instance().clone(),
-            hidden,
-            reason,
-        };
+        let event = NodeEvent::Down { peer: peer.instance().clone(), hidden, reason };
         self.membership().lock().publish(self, &event);
         self.prune_peers();
     }

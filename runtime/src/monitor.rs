@@ -36,22 +36,13 @@ impl Node {
     pub fn monitor(&self, pid: &impl AsRef<AnyPid>) -> Monitor {
         let (sender, down) = oneshot::channel();
         let slot = Mutex::new(Some(sender));
-        let cell = self.add_endpoint(|pid| Watcher {
-            core: Core::new(pid, "monitor", true),
-            slot,
-        });
+        let cell = self.add_endpoint(|pid| Watcher { core: Core::new(pid, "monitor", true), slot });
         let (target, monitor) = (self.bind(pid.as_ref()), self.next_monitor());
         let watcher = cell.core.pid().clone();
-        let _ = cell
-            .core
-            .with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
+        let _ = cell.core.with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
         self.bond(&watcher, &target);
         self.signal(&target, Signal::Monitor { watcher, monitor });
-        Monitor {
-            node: self.clone(),
-            cell,
-            down,
-        }
+        Monitor { node: self.clone(), cell, down }
     }
 }
 
@@ -75,9 +66,7 @@ impl Drop for Monitor {
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Monitor")
-            .field(self.cell.core.pid())
-            .finish()
+        f.debug_tuple("Monitor").field(self.cell.core.pid()).finish()
     }
 }
 

@@ -43,16 +43,10 @@ impl NameTable {
         }
         let mut held = self.held.lock();
         if let Some(owner) = self.find(name) {
-            return if owner == *pid {
-                Ok(())
-            } else {
-                Err(RegisterError::Taken(owner))
-            };
+            return if owner == *pid { Ok(()) } else { Err(RegisterError::Taken(owner)) };
         }
         self.pids.insert(name.to_owned(), pid.clone());
-        held.entry(pid.serial())
-            .or_default()
-            .insert(name.to_owned());
+        held.entry(pid.serial()).or_default().insert(name.to_owned());
         Ok(())
     }
 
@@ -86,9 +80,6 @@ impl NameTable {
     pub(crate) fn list(&self) -> Vec<(String, AnyPid)> {
         let held = self.held.lock();
         let names: BTreeSet<&String> = held.values().flatten().collect();
-        names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), self.find(name)?)))
-            .collect()
+        names.into_iter().filter_map(|name| Some((name.clone(), self.find(name)?))).collect()
     }
 }

@@ -68,10 +68,7 @@ impl NodeParts {
     /// A node with this name and incarnation, and no spawnable types.
     #[must_use]
     pub fn new(instance: NodeInstance) -> Self {
-        Self {
-            instance,
-            types: TypeTable::default(),
-        }
+        Self { instance, types: TypeTable::default() }
     }
 
     /// Lets other nodes spawn `A` here.
@@ -140,10 +137,7 @@ impl Node {
     /// Another node, or this one by name, as the place of a spawn.
     #[must_use]
     pub fn on(&self, node: &NodeId) -> On {
-        On {
-            node: self.clone(),
-            place: node.clone(),
-        }
+        On { node: self.clone(), place: node.clone() }
     }
 
     /// Types a pid, and binds it to this node: see [`Node::bind`].
@@ -155,15 +149,8 @@ impl Node {
     /// The same pid, usable from this node. Pids that this node made or received are so already.
     #[must_use]
     pub fn bind(&self, pid: &AnyPid) -> AnyPid {
-        let bound = pid
-            .home()
-            .owner()
-            .is_some_and(|owner| Arc::ptr_eq(&owner.0, &self.0));
-        if bound {
-            pid.clone()
-        } else {
-            AnyPid::new(self.peer(pid.instance()), pid.serial())
-        }
+        let bound = pid.home().owner().is_some_and(|owner| Arc::ptr_eq(&owner.0, &self.0));
+        if bound { pid.clone() } else { AnyPid::new(self.peer(pid.instance()), pid.serial()) }
     }
 
     /// Reads a pid as people write it: `<0.7>` and `<this-node.7>` are local, `<node.7>` is of the
@@ -172,11 +159,7 @@ impl Node {
     /// # Errors
     /// It is not a pid, or of a node that is not connected, so that its incarnation is unknown.
     pub fn parse_pid(&self, text: &str) -> Result<AnyPid, PidTextError> {
-        let PidText {
-            node,
-            incarnation,
-            serial,
-        } = text.parse()?;
+        let PidText { node, incarnation, serial } = text.parse()?;
         let node = match node {
             Some(node) if node != *self.name() => node,
             Some(_) | None => return Ok(self.own_pid(serial)),
@@ -198,8 +181,7 @@ impl Node {
         if pid.is_local() {
             return self.cell(pid.serial()).is_some();
         }
-        self.connected_peer(pid.node())
-            .is_some_and(|peer| peer.instance() == pid.instance())
+        self.connected_peer(pid.node()).is_some_and(|peer| peer.instance() == pid.instance())
     }
 
     /// Gives a local actor a name on this node. The name goes when the actor ends.
@@ -255,30 +237,15 @@ impl Node {
     /// Sends an exit signal on behalf of the node itself: an actor that does not trap exits ends with
     /// this reason. Source: `exit/2`.
     pub fn exit(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
-        let from = self
-            .0
-            .system
-            .get()
-            .cloned()
-            .unwrap_or_else(|| self.own_pid(0));
-        self.signal(
-            &self.bind(pid.as_ref()),
-            Signal::Exit {
-                from,
-                reason,
-                linked: false,
-            },
-        );
+        let from = self.0.system.get().cloned().unwrap_or_else(|| self.own_pid(0));
+        self.signal(&self.bind(pid.as_ref()), Signal::Exit { from, reason, linked: false });
     }
 
     /// Puts an event into the mailbox of a local actor, for its `#[info]` methods; `false` if it is
     /// not there. Events do not count against the mailbox's bound: send only what was asked for.
     pub fn notify(&self, pid: &AnyPid, event: impl crate::info::Event) -> bool {
-        let cell = self
-            .cell(pid.serial())
-            .filter(|cell| cell.core().pid() == pid);
-        cell.map(|cell| cell.push_info(crate::info::Info::new(event)))
-            .is_some()
+        let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
+        cell.map(|cell| cell.push_info(crate::info::Info::new(event))).is_some()
     }
 
     /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
@@ -289,8 +256,7 @@ impl Node {
             return;
         }
         let is_system = |cell: &Arc<dyn AnyCell>| self.0.system.get() == Some(cell.core().pid());
-        self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell))
-            .await;
+        self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell)).await;
         self.stop_all(is_system).await;
         if let Some(carrier) = self.0.carrier.get() {
             carrier.shutdown().await;
@@ -301,22 +267,15 @@ impl Node {
 
     async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
         let cells = self.cells().into_iter().filter(which).collect::<Vec<_>>();
-        let ends = cells
-            .iter()
-            .map(|cell| cell.core().when_ended())
-            .collect::<Vec<_>>();
-        cells
-            .iter()
-            .for_each(|cell| cell.stop(ExitReason::Shutdown));
+        let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
+        cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
         let all = async {
             for end in ends {
                 let _ = end.await;
             }
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, all).await.is_err() {
-            cells
-                .iter()
-                .for_each(|cell| cell.core().kill(ExitReason::Killed));
+            cells.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
         }
     }
 
@@ -360,18 +319,13 @@ impl Node {
         }
         let carrier = self.0.carrier.get().filter(|_| !self.is_closing());
         let carrier = carrier.ok_or(ConnectError::NoTransport)?;
-        carrier
-            .connect(node.clone(), address.map(ToOwned::to_owned))
-            .await
+        carrier.connect(node.clone(), address.map(ToOwned::to_owned)).await
     }
 
     /// Ends the session with a node; `false` if there is none.
     #[must_use = "it says whether there was a session"]
     pub fn disconnect(&self, node: &NodeId) -> bool {
-        self.0
-            .carrier
-            .get()
-            .is_some_and(|carrier| carrier.disconnect(node))
+        self.0.carrier.get().is_some_and(|carrier| carrier.disconnect(node))
     }
 
     /// A value that a service keeps with the node, by its type; made by `make` if it is not there.
@@ -390,19 +344,13 @@ impl Node {
             return Ok(peer);
         }
         self.connect(node, None).await?;
-        self.connected_peer(node)
-            .ok_or_else(|| ConnectError::NoAddress(node.clone()))
+        self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
     }
 
     /// Starts to connect on behalf of envelopes that `peer` keeps; `false` if that is hopeless.
     pub(crate) fn dial(&self, peer: &Arc<Peer>) -> bool {
         let target = peer.instance().node.clone();
-        let Some(carrier) = self
-            .0
-            .carrier
-            .get()
-            .filter(|carrier| carrier.knows(&target))
-        else {
+        let Some(carrier) = self.0.carrier.get().filter(|carrier| carrier.knows(&target)) else {
             return false;
         };
         let dialled = carrier.connect(target, None);
@@ -411,11 +359,7 @@ impl Node {
             let outcome = dialled.await;
             if peer.is_connecting() {
                 let superseded = outcome.is_ok() && node.is_superseded(peer.instance());
-                let reason = if superseded {
-                    ExitReason::NoProc
-                } else {
-                    ExitReason::NoConnection
-                };
+                let reason = if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
                 peer.lost(&node, &reason);
             }
         });
@@ -464,17 +408,9 @@ impl Node {
         self.0.cells.get(&serial).map(|cell| Arc::clone(&cell))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a list of all actors, for shutdown and views"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a list of all actors, for shutdown and views")]
     pub(crate) fn cells(&self) -> Vec<Arc<dyn AnyCell>> {
-        let mut cells: Vec<_> = self
-            .0
-            .cells
-            .iter()
-            .map(|entry| Arc::clone(&entry))
-            .collect();
+        let mut cells: Vec<_> = self.0.cells.iter().map(|entry| Arc::clone(&entry)).collect();
         cells.sort_unstable_by_key(|cell| cell.core().pid().serial());
         cells
     }
@@ -494,9 +430,7 @@ impl Node {
     ) -> Arc<C> {
         let serial = self.0.serials.fetch_add(1, Ordering::Relaxed);
         let cell = Arc::new(make(self.own_pid(serial)));
-        self.0
-            .cells
-            .insert(serial, Arc::clone(&cell) as Arc<dyn AnyCell>);
+        self.0.cells.insert(serial, Arc::clone(&cell) as Arc<dyn AnyCell>);
         cell
     }
 
@@ -527,13 +461,7 @@ impl Node {
             let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
             self.bond(&pid, parent);
         }
-        let life = resident::live(
-            self.clone(),
-            Arc::clone(&cell),
-            args,
-            birth,
-            options.timeout,
-        );
+        let life = resident::live(self.clone(), Arc::clone(&cell), args, birth, options.timeout);
         if let Some(switch) = hosting::host(Box::pin(life)).await {
             cell.core().set_kill_switch(switch);
         }
@@ -553,36 +481,16 @@ impl Node {
         tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
         for other in &farewell.links {
             let (from, reason) = (pid.clone(), reason.clone());
-            self.signal(
-                other,
-                Signal::Exit {
-                    from,
-                    reason,
-                    linked: true,
-                },
-            );
+            self.signal(other, Signal::Exit { from, reason, linked: true });
             self.unbond(pid, other);
         }
         for (watcher, monitor) in farewell.watchers {
             let (target, reason) = (pid.clone(), reason.clone());
-            self.signal(
-                &watcher,
-                Signal::Down {
-                    monitor,
-                    target,
-                    reason,
-                },
-            );
+            self.signal(&watcher, Signal::Down { monitor, target, reason });
             self.unbond(pid, &watcher);
         }
         for (monitor, target) in farewell.monitors {
-            self.signal(
-                &target,
-                Signal::Demonitor {
-                    watcher: pid.clone(),
-                    monitor,
-                },
-            );
+            self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
             self.unbond(pid, &target);
         }
         true
@@ -598,10 +506,7 @@ impl Node {
         } else {
             let header = signal.clone().header(to.serial());
             let lane = LaneKey(to.serial());
-            match to
-                .home()
-                .send(lane, Urgency::Forced, &header, &mut |_| Ok(()))
-            {
+            match to.home().send(lane, Urgency::Forced, &header, &mut |_| Ok(())) {
                 Ok(()) => return,
                 Err(crate::error::CastError::NoProc) => ExitReason::NoProc,
                 Err(_) => ExitReason::NoConnection,

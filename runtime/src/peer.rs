@@ -234,9 +234,7 @@ impl Peer {
         match self.session() {
             Some(session) if !session.schemas.allows(type_name, key) => {
                 let node = &self.instance.node;
-                Err(CastError::BadMessage(format!(
-                    "{type_name} has another schema on {node}"
-                )))
+                Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")))
             }
             Some(_) | None => Ok(()),
         }

@@ -35,10 +35,7 @@ impl AnyPid {
     /// fails with `NoConnection` until it is bound.
     #[must_use]
     pub fn unbound(instance: NodeInstance, serial: u64) -> Self {
-        Self {
-            home: Arc::new(Peer::unbound(instance)),
-            serial,
-        }
+        Self { home: Arc::new(Peer::unbound(instance)), serial }
     }
 
     /// The name of its node.
@@ -121,13 +118,7 @@ impl fmt::Display for AnyPid {
 
 impl fmt::Debug for AnyPid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<{}#{}.{}>",
-            self.node(),
-            self.incarnation(),
-            self.serial
-        )
+        write!(f, "<{}#{}.{}>", self.node(), self.incarnation(), self.serial)
     }
 }
 
@@ -159,25 +150,15 @@ impl FromStr for PidText {
             let (place, serial) = inner.rsplit_once('.')?;
             let serial = serial.parse().ok()?;
             if place == "0" {
-                return Some(Self {
-                    node: None,
-                    incarnation: None,
-                    serial,
-                });
+                return Some(Self { node: None, incarnation: None, serial });
             }
             let (node, incarnation) = match place.split_once('#') {
                 Some((node, incarnation)) => (node, Some(Incarnation(incarnation.parse().ok()?))),
                 None => (place, None),
             };
-            Some(Self {
-                node: Some(node.parse().ok()?),
-                incarnation,
-                serial,
-            })
+            Some(Self { node: Some(node.parse().ok()?), incarnation, serial })
         };
-        parse().ok_or_else(|| PidParseError {
-            text: text.chars().take(64).collect(),
-        })
+        parse().ok_or_else(|| PidParseError { text: text.chars().take(64).collect() })
     }
 }
 
@@ -189,13 +170,10 @@ impl FromStr for AnyPid {
     fn from_str(text: &str) -> Result<Self, PidParseError> {
         let parsed: PidText = text.parse()?;
         match (parsed.node, parsed.incarnation) {
-            (Some(node), Some(incarnation)) => Ok(Self::unbound(
-                NodeInstance { node, incarnation },
-                parsed.serial,
-            )),
-            _ => Err(PidParseError {
-                text: text.chars().take(64).collect(),
-            }),
+            (Some(node), Some(incarnation)) => {
+                Ok(Self::unbound(NodeInstance { node, incarnation }, parsed.serial))
+            }
+            _ => Err(PidParseError { text: text.chars().take(64).collect() }),
         }
     }
 }
@@ -249,9 +227,7 @@ pub(crate) enum Place<A: Actor> {
 
 impl<A: Actor> Pid<A> {
     pub(crate) fn here(cell: Arc<ActorCell<A>>) -> Self {
-        Self {
-            place: Place::Here(cell),
-        }
+        Self { place: Place::Here(cell) }
     }
 
     /// Types an untyped pid, after looking whether a local one really is an `A`.
@@ -259,13 +235,8 @@ impl<A: Actor> Pid<A> {
     /// A remote pid is taken at its word: what does not fit is answered with `BadMessage` when it is
     /// used. A local pid of another type becomes one that answers `NoProc`.
     pub(crate) fn typed(any: AnyPid) -> Self {
-        let cell = any
-            .home()
-            .local_cell(any.serial())
-            .and_then(ActorCell::downcast);
-        Self {
-            place: cell.map_or(Place::There(any), Place::Here),
-        }
+        let cell = any.home().local_cell(any.serial()).and_then(ActorCell::downcast);
+        Self { place: cell.map_or(Place::There(any), Place::Here) }
     }
 
     pub(crate) fn place(&self) -> &Place<A> {

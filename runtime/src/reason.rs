@@ -45,10 +45,7 @@ impl ExitReason {
 
     /// An [`ExitReason::Custom`], both parts cut at [`REASON_BYTES_MAX`].
     pub fn custom(kind: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self::Custom {
-            kind: bounded(kind.into()),
-            message: bounded(message.to_string()),
-        }
+        Self::Custom { kind: bounded(kind.into()), message: bounded(message.to_string()) }
     }
 
     pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
@@ -56,9 +53,7 @@ impl ExitReason {
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| payload.downcast_ref::<String>().cloned());
-        Self::Panic(bounded(
-            text.unwrap_or_else(|| "a panic without a message".to_owned()),
-        ))
+        Self::Panic(bounded(text.unwrap_or_else(|| "a panic without a message".to_owned())))
     }
 
     /// Whether an exit for this reason spares linked actors and transient children.
@@ -113,10 +108,7 @@ impl<E: std::error::Error> From<E> for ExitReason {
 
 fn bounded(mut text: String) -> String {
     if text.len() > REASON_BYTES_MAX {
-        let cut = (0..=REASON_BYTES_MAX)
-            .rev()
-            .find(|&at| text.is_char_boundary(at))
-            .unwrap_or(0);
+        let cut = (0..=REASON_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         text.truncate(cut);
     }
     text

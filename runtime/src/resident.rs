@@ -27,11 +27,7 @@ pub(crate) async fn live<A: Actor>(
     init_timeout: Duration,
 ) {
     // Declared before the actor's state, so that the state is dropped before the end is told.
-    let mut ending = Ending {
-        node: node.clone(),
-        cell: Arc::clone(&cell),
-        birth: Some(birth),
-    };
+    let mut ending = Ending { node: node.clone(), cell: Arc::clone(&cell), birth: Some(birth) };
     let mut cx = Cx::new(node, Arc::clone(&cell));
     let init = tokio::time::timeout(init_timeout, caught(A::init(args, &mut cx))).await;
     let mut actor = match init {
@@ -46,9 +42,7 @@ pub(crate) async fn live<A: Actor>(
         }
     };
     ending.born();
-    let mut reason = caught(serve(&mut actor, &mut cx, &cell))
-        .await
-        .unwrap_or_else(|panic| panic);
+    let mut reason = caught(serve(&mut actor, &mut cx, &cell)).await.unwrap_or_else(|panic| panic);
     if let Err(panic) = caught(actor.terminate(&reason, &mut cx)).await {
         reason = panic;
     }
@@ -98,15 +92,13 @@ async fn handle<A: Actor>(
 /// Awaits a future of user code; a panic in it becomes the reason.
 async fn caught<F: Future>(future: F) -> Result<F::Output> {
     let mut future = pin!(future);
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => {
-                let payload: &(dyn Any + Send) = &*panic;
-                Poll::Ready(Err(ExitReason::panicked(payload)))
-            }
-        },
-    )
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => {
+            let payload: &(dyn Any + Send) = &*panic;
+            Poll::Ready(Err(ExitReason::panicked(payload)))
+        }
+    })
     .await
 }
 

@@ -30,11 +30,9 @@ impl<A: Actor> Pid<A> {
     /// If the future is dropped early, the message is not sent.
     pub async fn cast_wait(&self, message: A::Message) -> Result<(), CastError> {
         match self.place() {
-            Place::Here(cell) => cell
-                .mailbox
-                .push_wait(message)
-                .await
-                .map_err(|_| CastError::NoProc),
+            Place::Here(cell) => {
+                cell.mailbox.push_wait(message).await.map_err(|_| CastError::NoProc)
+            }
             Place::There(any) => loop {
                 match self.cast_remote(&message) {
                     Err(CastError::Overloaded) => any.home().ready(LaneKey(any.serial())).await,
@@ -60,23 +58,13 @@ impl<A: Actor> Pid<A> {
         let wire = wire.as_ref().ok_or_else(local_only::<A>)?;
         let key = wire.key(message).ok_or_else(local_only::<A>)?;
         any.home().allows(wire.name, key)?;
-        let header = crate::wire::Header::Cast {
-            to: any.serial(),
-            key,
-        };
+        let header = crate::wire::Header::Cast { to: any.serial(), key };
         let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-        any.home().send(
-            LaneKey(any.serial()),
-            Urgency::Refusable,
-            &header,
-            &mut payload,
-        )
+        any.home().send(LaneKey(any.serial()), Urgency::Refusable, &header, &mut payload)
     }
 }
 
 pub(crate) fn local_only<A: Actor>() -> CastError {
     let name = std::any::type_name::<A>();
-    CastError::BadMessage(format!(
-        "{name} has no name on the wire: it stays on its own node"
-    ))
+    CastError::BadMessage(format!("{name} has no name on the wire: it stays on its own node"))
 }

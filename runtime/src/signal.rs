@@ -42,79 +42,41 @@ pub(crate) enum Signal {
 impl Signal {
     /// What someone who links to the dead actor `pid` gets.
     pub(crate) fn no_proc_exit(pid: &AnyPid) -> Self {
-        Self::Exit {
-            from: pid.clone(),
-            reason: ExitReason::NoProc,
-            linked: true,
-        }
+        Self::Exit { from: pid.clone(), reason: ExitReason::NoProc, linked: true }
     }
 
     /// The same as the header of an envelope to the actor with serial `to`. What the signal names
     /// beside the receiver is an actor of the sending node.
     pub(crate) fn header(self, to: u64) -> Header {
         match self {
-            Self::Link { from } => Header::Link {
-                from: from.serial(),
-                to,
-            },
-            Self::Unlink { from } => Header::Unlink {
-                from: from.serial(),
-                to,
-            },
-            Self::Exit {
-                from,
-                reason,
-                linked,
-            } => Header::Exit {
-                from: from.serial(),
-                to,
-                reason,
-                linked,
-            },
+            Self::Link { from } => Header::Link { from: from.serial(), to },
+            Self::Unlink { from } => Header::Unlink { from: from.serial(), to },
+            Self::Exit { from, reason, linked } => {
+                Header::Exit { from: from.serial(), to, reason, linked }
+            }
             Self::Stop { reason } => Header::Stop { to, reason },
             Self::Kill => Header::Kill { to },
-            Self::Monitor { watcher, monitor } => Header::Monitor {
-                watcher: watcher.serial(),
-                monitor,
-                to,
-            },
-            Self::Demonitor { watcher, monitor } => Header::Demonitor {
-                watcher: watcher.serial(),
-                monitor,
-                to,
-            },
-            Self::Down {
-                monitor,
-                target,
-                reason,
-            } => Header::Down {
-                watcher: to,
-                monitor,
-                from: target.serial(),
-                reason,
-            },
+            Self::Monitor { watcher, monitor } => {
+                Header::Monitor { watcher: watcher.serial(), monitor, to }
+            }
+            Self::Demonitor { watcher, monitor } => {
+                Header::Demonitor { watcher: watcher.serial(), monitor, to }
+            }
+            Self::Down { monitor, target, reason } => {
+                Header::Down { watcher: to, monitor, from: target.serial(), reason }
+            }
         }
     }
 
     /// What the sender gets back when there is no such actor, or no way to it.
     pub(crate) fn bounced(self, to: &AnyPid, reason: ExitReason) -> Option<(AnyPid, Self)> {
         match self {
-            Self::Link { from } => Some((
-                from,
-                Self::Exit {
-                    from: to.clone(),
-                    reason,
-                    linked: true,
-                },
-            )),
-            Self::Monitor { watcher, monitor } => Some((
-                watcher,
-                Self::Down {
-                    monitor,
-                    target: to.clone(),
-                    reason,
-                },
-            )),
+            Self::Link { from } => {
+                Some((from, Self::Exit { from: to.clone(), reason, linked: true }))
+            }
+            Self::Monitor { watcher, monitor } => {
+                Some((watcher, Self::Down { monitor, target: to.clone(), reason }))
+            }
             Self::Unlink { .. }
             | Self::Exit { .. }
             | Self::Stop { .. }

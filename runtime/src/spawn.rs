@@ -68,13 +68,7 @@ type EncodeArgs<A> = fn(<A as Actor>::Args) -> Result<EncodedArgs, SpawnError>;
 
 impl<A: Actor> Spawn<A> {
     pub(crate) fn local(node: Node, args: A::Args) -> Self {
-        Self {
-            node,
-            on: None,
-            args,
-            encode: None,
-            options: Options::default(),
-        }
+        Self { node, on: None, args, encode: None, options: Options::default() }
     }
 
     pub(crate) fn on(node: Node, peer: NodeId, args: A::Args) -> Self
@@ -82,13 +76,7 @@ impl<A: Actor> Spawn<A> {
         A: Spawnable,
     {
         let encode = Some(EncodedArgs::of::<A> as EncodeArgs<A>);
-        Self {
-            node,
-            on: Some(peer),
-            args,
-            encode,
-            options: Options::default(),
-        }
+        Self { node, on: Some(peer), args, encode, options: Options::default() }
     }
 
     pub(crate) fn child_of(mut self, parent: &AnyPid) -> Self {
@@ -117,10 +105,7 @@ impl<A: Actor> Spawn<A> {
     pub fn monitored(mut self) -> MonitoredSpawn<A> {
         let monitor = self.node.next_monitor();
         self.options.monitor = self.options.parent.as_ref().map(|_| monitor);
-        MonitoredSpawn {
-            spawn: self,
-            monitor,
-        }
+        MonitoredSpawn { spawn: self, monitor }
     }
 
     /// Registers the child under a name of its own node.
@@ -142,13 +127,7 @@ impl<A: Actor> Spawn<A> {
     }
 
     async fn start(self) -> Result<Pid<A>, SpawnError> {
-        let Self {
-            node,
-            on,
-            args,
-            encode,
-            options,
-        } = self;
+        let Self { node, on, args, encode, options } = self;
         let on = on.filter(|peer| peer != node.name());
         let any = match (on, encode) {
             (Some(peer), Some(encode)) => {
@@ -156,10 +135,7 @@ impl<A: Actor> Spawn<A> {
             }
             _ => {
                 let (sender, answer) = oneshot::channel();
-                let birth = Birth {
-                    options: options.clone(),
-                    answer: Answer::Here(sender),
-                };
+                let birth = Birth { options: options.clone(), answer: Answer::Here(sender) };
                 node.start_actor::<A>(args, options, birth).await;
                 answer.await.unwrap_or(Err(SpawnError::ShuttingDown))?
             }
@@ -179,10 +155,7 @@ impl<A: Actor> IntoFuture for Spawn<A> {
 
 impl<A: Actor> fmt::Debug for Spawn<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spawn")
-            .field("on", &self.on)
-            .field("options", &self.options)
-            .finish()
+        f.debug_struct("Spawn").field("on", &self.on).field("options", &self.options).finish()
     }
 }
 
@@ -223,11 +196,7 @@ impl EncodedArgs {
     fn of<A: Spawnable>(args: A::Args) -> Result<Self, SpawnError> {
         let mut bytes = Vec::new();
         match wire::append(&args, &mut bytes) {
-            Ok(()) => Ok(Self {
-                type_name: A::NAME,
-                key: types::args_key::<A>(),
-                bytes,
-            }),
+            Ok(()) => Ok(Self { type_name: A::NAME, key: types::args_key::<A>(), bytes }),
             Err(error) => Err(SpawnError::BadArguments(error.to_string())),
         }
     }
@@ -239,22 +208,12 @@ async fn spawn_encoded(
     args: EncodedArgs,
     options: &Options,
 ) -> Result<AnyPid, SpawnError> {
-    let peer = node
-        .reach(on)
-        .await
-        .map_err(|_| SpawnError::NoConnection(on.clone()))?;
+    let peer = node.reach(on).await.map_err(|_| SpawnError::NoConnection(on.clone()))?;
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
-    let slot = SpawnSlot {
-        peer: Arc::clone(&peer),
-        options: options.clone(),
-        sender,
-    };
+    let slot = SpawnSlot { peer: Arc::clone(&peer), options: options.clone(), sender };
     peer.wait_for(call, Box::new(slot));
-    let forget = Forget {
-        peer: Arc::clone(&peer),
-        call,
-    };
+    let forget = Forget { peer: Arc::clone(&peer), call };
     let request = SpawnRequest {
         call,
         type_name: args.type_name.to_owned(),
@@ -270,12 +229,7 @@ async fn spawn_encoded(
         out.extend_from_slice(&args.bytes);
         Ok(())
     };
-    peer.send(
-        lane,
-        Urgency::Refusable,
-        &Header::Spawn(request),
-        &mut payload,
-    )?;
+    peer.send(lane, Urgency::Refusable, &Header::Spawn(request), &mut payload)?;
     let answer = tokio::time::timeout(options.timeout, answer).await;
     drop(forget);
     match answer {
@@ -307,11 +261,7 @@ pub(crate) struct SpawnSlot {
 
 impl ReplySlot for SpawnSlot {
     fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>) {
-        let Self {
-            peer,
-            options,
-            sender,
-        } = *self;
+        let Self { peer, options, sender } = *self;
         let answer = answer
             .map_err(|error| match error {
                 CallError::NoConnection(node) => SpawnError::NoConnection(node),
@@ -337,19 +287,16 @@ fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
     let Some(parent) = &options.parent else {
         return;
     };
-    let bound = node
-        .cell(parent.serial())
-        .filter(|_| parent.is_local())
-        .map(|cell| {
-            cell.core().with_bonds(|bonds| {
-                if options.link {
-                    bonds.link(child.clone());
-                }
-                if let Some(monitor) = options.monitor {
-                    bonds.monitor(monitor, child.clone());
-                }
-            })
-        });
+    let bound = node.cell(parent.serial()).filter(|_| parent.is_local()).map(|cell| {
+        cell.core().with_bonds(|bonds| {
+            if options.link {
+                bonds.link(child.clone());
+            }
+            if let Some(monitor) = options.monitor {
+                bonds.monitor(monitor, child.clone());
+            }
+        })
+    });
     if matches!(bound, Some(Ok(()))) {
         node.bond(parent, child);
     } else if options.link {
@@ -387,15 +334,9 @@ impl Birth {
                 }
             }
             Answer::There { peer, call } => {
-                let header = Header::Spawned {
-                    call,
-                    serial: pid.serial(),
-                };
+                let header = Header::Spawned { call, serial: pid.serial() };
                 let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
-                if peer
-                    .send(lane, Urgency::Forced, &header, &mut |_| Ok(()))
-                    .is_err()
-                {
+                if peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(())).is_err() {
                     tracing::debug!(%pid, "spawned for a node that is gone");
                 }
             }

@@ -121,10 +121,7 @@ pub enum StartChildError {
 /// What a start or stop task reports.
 #[derive(Debug)]
 enum Report {
-    Started {
-        id: String,
-        outcome: Result<AnyPid, SpawnError>,
-    },
+    Started { id: String, outcome: Result<AnyPid, SpawnError> },
 }
 
 #[crate::actor(name = "starlings.supervisor", crate = crate, spawnable = false)]
@@ -156,13 +153,7 @@ impl Supervisor {
                 ChildState::Starting | ChildState::Stopped => None,
             };
             let (type_name, is_supervisor) = (spec.type_name.to_owned(), spec.is_supervisor);
-            Some(ChildInfo {
-                id: id.to_owned(),
-                pid,
-                type_name,
-                restarts,
-                is_supervisor,
-            })
+            Some(ChildInfo { id: id.to_owned(), pid, type_name, restarts, is_supervisor })
         });
         infos.collect()
     }
@@ -262,11 +253,7 @@ impl Pid<Supervisor> {
     pub async fn start_child(&self, spec: ChildSpec) -> Result<AnyPid, StartChildError> {
         let gone = || StartChildError::Failed(ExitReason::NoProc);
         let (reply, answer) = Reply::pair();
-        let cell = self
-            .any()
-            .home()
-            .local_cell(self.any().serial())
-            .ok_or_else(gone)?;
+        let cell = self.any().home().local_cell(self.any().serial()).ok_or_else(gone)?;
         cell.push_info(Info::new(AddChild { spec, reply }));
         answer.await.map_err(|_| gone())?.map_err(|_| gone())?
     }
@@ -281,8 +268,7 @@ impl Supervisor {
 
     fn decide(&mut self, input: Input, cx: &Cx<Self>) -> Result<(), ChildError> {
         let mut outbox = Vec::new();
-        self.state
-            .handle(self.started.elapsed(), input, &mut outbox)?;
+        self.state.handle(self.started.elapsed(), input, &mut outbox)?;
         for output in outbox {
             match output {
                 Output::Start { id } => self.start_task(id, cx),
@@ -305,8 +291,7 @@ impl Supervisor {
         self.state.handle(now, Input::Add(rules), &mut outbox)?;
         self.specs.insert(id.clone(), spec);
         let pid = start(cx.node().clone(), cx.pid().into()).await?;
-        self.state
-            .handle(now, Input::Started { id, pid }, &mut outbox)?;
+        self.state.handle(now, Input::Started { id, pid }, &mut outbox)?;
         Ok(())
     }
 
@@ -324,10 +309,7 @@ impl Supervisor {
     }
 
     fn stop_task(&self, id: &str, pid: AnyPid, cx: &Cx<Self>) {
-        let shutdown = self
-            .specs
-            .get(id)
-            .map_or(Shutdown::Brutal, |spec| spec.shutdown);
+        let shutdown = self.specs.get(id).map_or(Shutdown::Brutal, |spec| spec.shutdown);
         let node = cx.node().clone();
         tokio::spawn(async move { stop(&node, &pid, shutdown).await });
     }
@@ -353,9 +335,7 @@ impl Supervisor {
 
     fn is_stopped(&self, id: &str) -> bool {
         let mut children = self.state.children();
-        children
-            .find(|(child, ..)| *child == id)
-            .is_none_or(|(_, s, _)| *s == ChildState::Stopped)
+        children.find(|(child, ..)| *child == id).is_none_or(|(_, s, _)| *s == ChildState::Stopped)
     }
 
     fn wait(&mut self, id: String, waiting: Waiting) {
@@ -374,11 +354,7 @@ impl Supervisor {
     }
 
     fn answer_stops(&mut self) {
-        let ids = self
-            .waiting
-            .keys()
-            .filter(|id| self.is_stopped(id))
-            .cloned();
+        let ids = self.waiting.keys().filter(|id| self.is_stopped(id)).cloned();
         for id in ids.collect::<Vec<_>>() {
             for waiting in self.waiting.remove(&id).into_iter().flatten() {
                 match waiting {

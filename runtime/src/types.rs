@@ -35,11 +35,9 @@ impl TypeTable {
         let second = Arc::new(TypeOf::<A>(PhantomData));
         let (name, added) = (A::NAME, second.rust_name());
         match self.types.insert(name, second) {
-            Some(first) if first.rust_name() != added => Err(DuplicateType {
-                name,
-                first: first.rust_name(),
-                second: added,
-            }),
+            Some(first) if first.rust_name() != added => {
+                Err(DuplicateType { name, first: first.rust_name(), second: added })
+            }
             Some(_) | None => Ok(()),
         }
     }

@@ -187,9 +187,7 @@ impl<M: Machine> World<M> {
     /// The nodes that run.
     #[must_use]
     pub fn alive(&self) -> Vec<usize> {
-        (0..self.len())
-            .filter(|node| self.machine(*node).is_some())
-            .collect()
+        (0..self.len()).filter(|node| self.machine(*node).is_some()).collect()
     }
 
     /// The state of a running node.
@@ -245,12 +243,7 @@ impl<M: Machine> World<M> {
         let nodes: String = (0..self.len())
             .map(|node| match (self.instance(node), self.machine(node)) {
                 (Some(instance), Some(machine)) => {
-                    format!(
-                        "  {}#{}: {}\n",
-                        instance.node,
-                        instance.incarnation,
-                        machine.dump()
-                    )
+                    format!("  {}#{}: {}\n", instance.node, instance.incarnation, machine.dump())
                 }
                 _ => format!("  n{node}@sim: down\n"),
             })
@@ -270,13 +263,7 @@ impl<M: Machine> World<M> {
 
     fn happen(&mut self, pending: Pending<M>) {
         match pending {
-            Pending::Arrive {
-                from,
-                sender,
-                to,
-                session,
-                message,
-            } => {
+            Pending::Arrive { from, sender, to, session, message } => {
                 let Some(node) = self.index_of(&to) else {
                     return;
                 };
@@ -289,12 +276,7 @@ impl<M: Machine> World<M> {
             Pending::Down { pair, number, side } => self.session_down(pair, number, side),
             Pending::Wake { node, wake } => {
                 let valid = |node: &Node<M>| node.wake == wake;
-                if self
-                    .nodes
-                    .get(node)
-                    .and_then(Option::as_ref)
-                    .is_some_and(valid)
-                {
+                if self.nodes.get(node).and_then(Option::as_ref).is_some_and(valid) {
                     self.feed(node, Input::Elapsed);
                 }
             }
@@ -311,10 +293,7 @@ impl<M: Machine> World<M> {
         node.wake += 1;
         let (instance, wake, deadline) =
             (node.instance.clone(), node.wake, node.machine.deadline());
-        self.trace.line(format_args!(
-            "{:?} n{index}#{} {input:?}",
-            self.now, instance.incarnation
-        ));
+        self.trace.line(format_args!("{:?} n{index}#{} {input:?}", self.now, instance.incarnation));
         let mut events = Vec::new();
         for output in outputs {
             match output {
@@ -330,13 +309,7 @@ impl<M: Machine> World<M> {
         }
         self.steps += 1;
         self.steps_at_now += 1;
-        let step = Step {
-            at: self.now,
-            node: index,
-            instance,
-            input,
-            events,
-        };
+        let step = Step { at: self.now, node: index, instance, input, events };
         self.check_step(&step);
         step.events
     }
@@ -358,21 +331,10 @@ impl<M: Machine> World<M> {
         let Some(receiver) = self.index_of_name(&to.node) else {
             return;
         };
-        let arrivals = self
-            .paths
-            .arrivals(self.now, (sender, receiver), &mut self.random);
+        let arrivals = self.paths.arrivals(self.now, (sender, receiver), &mut self.random);
         for (at, session) in arrivals {
             let (from, to, message) = (from.clone(), to.clone(), message.clone());
-            self.schedule(
-                at,
-                Pending::Arrive {
-                    from,
-                    sender,
-                    to,
-                    session,
-                    message,
-                },
-            );
+            self.schedule(at, Pending::Arrive { from, sender, to, session, message });
         }
     }
 
@@ -394,10 +356,7 @@ impl<M: Machine> World<M> {
 /// The identity of a node of a world.
 fn instance_of(node: usize, incarnation: u64) -> Option<NodeInstance> {
     let node = format!("n{node}@sim").parse().ok()?;
-    Some(NodeInstance {
-        node,
-        incarnation: Incarnation(incarnation),
-    })
+    Some(NodeInstance { node, incarnation: Incarnation(incarnation) })
 }
 
 #[cfg(test)]

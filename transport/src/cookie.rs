@@ -39,8 +39,7 @@ impl Cookie {
     /// The proof of `prover` over what both ends said.
     #[must_use]
     pub fn prove(&self, prover: Prover, said: (&Hello, &Challenge)) -> [u8; PROOF_BYTES] {
-        self.mac(prover, said)
-            .map_or([0; PROOF_BYTES], |mac| mac.finalize().into_bytes().into())
+        self.mac(prover, said).map_or([0; PROOF_BYTES], |mac| mac.finalize().into_bytes().into())
     }
 
     /// Whether `proof` is that of `prover`. Takes the same time for all proofs.
@@ -51,8 +50,7 @@ impl Cookie {
         said: (&Hello, &Challenge),
         proof: &[u8; PROOF_BYTES],
     ) -> bool {
-        self.mac(prover, said)
-            .is_some_and(|mac| mac.verify_slice(proof).is_ok())
+        self.mac(prover, said).is_some_and(|mac| mac.verify_slice(proof).is_ok())
     }
 
     /// `None` only if a part cannot be encoded or keyed, which no input of ours does; then nothing
@@ -68,10 +66,7 @@ impl Cookie {
             Prover::Listener => b"starlings listen ",
         };
         mac.update(label);
-        for part in [
-            postcard::to_allocvec(hello),
-            postcard::to_allocvec(challenge),
-        ] {
+        for part in [postcard::to_allocvec(hello), postcard::to_allocvec(challenge)] {
             let part = part.ok()?;
             // The lengths keep two different transcripts from having the same bytes.
             mac.update(&u64::try_from(part.len()).ok()?.to_le_bytes());

@@ -116,12 +116,7 @@ impl<R: Receiver> DialLoop<R> {
         key: SessionKey,
         abandoned: oneshot::Receiver<()>,
     ) -> Result<(), TryError> {
-        let mut attempt = Attempt {
-            hub: &self.hub,
-            node: &self.node,
-            key,
-            is_made: false,
-        };
+        let mut attempt = Attempt { hub: &self.hub, node: &self.node, key, is_made: false };
         tokio::select! {
             made = self.dial_lanes(key) => {
                 attempt.is_made = made.is_ok();
@@ -158,9 +153,9 @@ impl<R: Receiver> DialLoop<R> {
     ) -> Result<Agreement, TryError> {
         match self.handshake(key, claim, connection).await {
             Ok(Ok(agreement)) => Ok(agreement),
-            Ok(Err(Failure::Refused(refusal))) if refusal.is_passing() => Err(TryError::Passing(
-                self.handshake_failed(refusal.to_string()),
-            )),
+            Ok(Err(Failure::Refused(refusal))) if refusal.is_passing() => {
+                Err(TryError::Passing(self.handshake_failed(refusal.to_string())))
+            }
             Ok(Err(failure)) => Err(TryError::Final(self.handshake_failed(failure.to_string()))),
             // A listener that drops a lane after it let the first one in has changed its mind.
             Err(error) if claim.lane != CONTROL_LANE => {

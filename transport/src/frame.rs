@@ -122,8 +122,7 @@ impl Frames {
         }
         // By doubling, so that a frame costs memory only as its bytes come in.
         let capacity = frame_bytes.min(2 * begun).max(READ_BYTES);
-        self.bytes
-            .reserve_exact(capacity.saturating_sub(begun).max(1));
+        self.bytes.reserve_exact(capacity.saturating_sub(begun).max(1));
     }
 }
 

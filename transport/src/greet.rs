@@ -68,9 +68,7 @@ pub(crate) async fn send(connection: &mut Connection, message: &impl Serialize) 
 /// A nonce from the system.
 pub(crate) fn nonce() -> io::Result<[u8; NONCE_BYTES]> {
     let mut nonce = [0; NONCE_BYTES];
-    SysRng
-        .try_fill_bytes(&mut nonce)
-        .map_err(io::Error::other)?;
+    SysRng.try_fill_bytes(&mut nonce).map_err(io::Error::other)?;
     Ok(nonce)
 }
 

@@ -130,11 +130,7 @@ impl<R: Receiver> Hub<R> {
     /// Resolves once the node shuts down.
     pub(crate) async fn stopped(&self) {
         // The sender is ours, so this does not fail.
-        let _ = self
-            .stopping
-            .subscribe()
-            .wait_for(|is_stopping| *is_stopping)
-            .await;
+        let _ = self.stopping.subscribe().wait_for(|is_stopping| *is_stopping).await;
     }
 
     /// Ends everything, in order.
@@ -189,11 +185,7 @@ impl<R: Receiver> Hub<R> {
 
     /// Asks what a dial loop is to do. `id` names the session if it is to dial.
     pub(crate) fn next_step(self: &Arc<Self>, node: &NodeId, id: u64) -> Step {
-        let connect = Input::Connect {
-            node: node.clone(),
-            id,
-            lanes: LANES,
-        };
+        let connect = Input::Connect { node: node.clone(), id, lanes: LANES };
         match self.change(|_| connect) {
             (Some(Output::Dial { key, .. }), Some(abandoned)) => Step::Try(key, abandoned),
             (Some(Output::Busy), _) => Step::Wait,
@@ -336,25 +328,11 @@ impl<R: Receiver> Hub<R> {
             return;
         };
         let lane_count = u8::try_from(lanes.len()).unwrap_or(LANES_MAX);
-        let session = Session::new(
-            self.clock,
-            lane_count,
-            agreement.heartbeat,
-            agreement.silent,
-        );
-        let live = Live {
-            key,
-            session: session.clone(),
-            is_announced: false,
-        };
+        let session = Session::new(self.clock, lane_count, agreement.heartbeat, agreement.silent);
+        let live = Live { key, session: session.clone(), is_announced: false };
         board.live.insert(peer.node.clone(), live);
-        let delivery = Arc::new(Delivery {
-            hub: self.clone(),
-            peer,
-            key,
-            session,
-            receiver: OnceLock::new(),
-        });
+        let delivery =
+            Arc::new(Delivery { hub: self.clone(), peer, key, session, receiver: OnceLock::new() });
         effects.starts.push((delivery, lanes, agreement));
     }
 
@@ -364,8 +342,5 @@ impl<R: Receiver> Hub<R> {
 }
 
 fn handshake_failed(node: &NodeId, why: &str) -> ConnectError {
-    ConnectError::HandshakeFailed {
-        node: node.clone(),
-        why: why.to_owned(),
-    }
+    ConnectError::HandshakeFailed { node: node.clone(), why: why.to_owned() }
 }

@@ -226,11 +226,7 @@ struct Undo<'a> {
 impl<'a> Undo<'a> {
     fn new(bytes: &'a mut Vec<u8>) -> Self {
         let start = frame::begin(bytes);
-        Self {
-            bytes,
-            start,
-            is_kept: false,
-        }
+        Self { bytes, start, is_kept: false }
     }
 
     fn keep(mut self) {

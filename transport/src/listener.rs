@@ -102,9 +102,7 @@ async fn handshake<R: Receiver>(
         input = match answer {
             Some(answer) => answer,
             None => {
-                let expect = admitted
-                    .as_ref()
-                    .map_or(Expect::Plain, |_| Expect::Greeting);
+                let expect = admitted.as_ref().map_or(Expect::Plain, |_| Expect::Greeting);
                 let bytes = greet::receive(&mut connection, expect).await?;
                 ListenerInput::Received(wire::decode(&bytes))
             }
@@ -121,11 +119,7 @@ fn admit<'a, R: Receiver>(
         CONTROL_LANE => hub.receiver().greeting(),
         _ => Vec::new(),
     };
-    *admitted = Some(Admitted {
-        hub,
-        claim,
-        is_joined: false,
-    });
+    *admitted = Some(Admitted { hub, claim, is_joined: false });
     ListenerInput::Admitted { greeting }
 }
 
@@ -138,10 +132,7 @@ struct Admitted<'a, R: Receiver> {
 
 impl<R: Receiver> Admitted<'_, R> {
     fn key(&self) -> SessionKey {
-        SessionKey {
-            side: Side::Accepted,
-            id: self.claim.session,
-        }
+        SessionKey { side: Side::Accepted, id: self.claim.session }
     }
 
     fn keep(mut self) {

@@ -60,9 +60,7 @@ impl Session {
     pub(crate) fn handle(&self, input: Input) {
         let mut outbox = Vec::new();
         let nears = matches!(input, Input::GoodbyeHeard { .. });
-        self.state
-            .lock()
-            .handle(self.clock.now(), input, &mut outbox);
+        self.state.lock().handle(self.clock.now(), input, &mut outbox);
         for output in &outbox {
             self.perform(output);
         }
@@ -202,16 +200,8 @@ pub(crate) async fn drive_session<R: Receiver>(
     delivery.hub.announce(&delivery.peer.node, delivery.key);
     let mut tasks = JoinSet::new();
     for (lane, connection) in (0..).zip(lanes) {
-        tasks.spawn(reader::drive_reader(
-            delivery.clone(),
-            lane,
-            connection.read,
-        ));
-        tasks.spawn(writer::drive_writer(
-            session.clone(),
-            lane,
-            connection.write,
-        ));
+        tasks.spawn(reader::drive_reader(delivery.clone(), lane, connection.read));
+        tasks.spawn(writer::drive_writer(session.clone(), lane, connection.write));
     }
     session.drive(&mut tasks).await;
     tasks.shutdown().await;

@@ -75,24 +75,15 @@ impl Receiver for FakeRuntime {
         }
         let peer = info.peer.node.clone();
         self.outlets.lock().insert(peer.clone(), outlet);
-        self.events
-            .send_modify(|events| events.push(Event::Up(info.peer.clone())));
+        self.events.send_modify(|events| events.push(Event::Up(info.peer.clone())));
         self.infos.lock().push(info);
-        Ok(FakeSession {
-            peer,
-            events: self.events.clone(),
-            downs: AtomicU64::new(0),
-        })
+        Ok(FakeSession { peer, events: self.events.clone(), downs: AtomicU64::new(0) })
     }
 }
 
 impl SessionReceiver for FakeSession {
     fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        assert_eq!(
-            self.downs.load(Ordering::SeqCst),
-            0,
-            "delivered after the down"
-        );
+        assert_eq!(self.downs.load(Ordering::SeqCst), 0, "delivered after the down");
         if envelope == BAD_ENVELOPE {
             return Err(ProtocolViolation("bad envelope".to_owned()));
         }
@@ -164,11 +155,7 @@ impl Node {
         let hub = open(config, runtime.clone(), net.pipe(name)).await.unwrap();
         let address = hub.listener().map(|listener| listener.local_address());
         let address = address.unwrap_or_default();
-        Self {
-            hub,
-            runtime,
-            address,
-        }
+        Self { hub, runtime, address }
     }
 
     pub(crate) fn instance(&self) -> NodeInstance {
@@ -201,11 +188,10 @@ impl Node {
     }
 
     pub(crate) fn send(&self, other: &Self, envelope: &[u8]) -> Result<(), OutletError> {
-        self.outlet(other)
-            .send(LaneKey(0), Urgency::Refusable, &mut |out| {
-                out.extend_from_slice(envelope);
-                Ok(())
-            })
+        self.outlet(other).send(LaneKey(0), Urgency::Refusable, &mut |out| {
+            out.extend_from_slice(envelope);
+            Ok(())
+        })
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
@@ -232,8 +218,7 @@ impl Node {
 
     pub(crate) async fn sees_down(&self, other: &Self, reason: DownReason) {
         let down = Event::Down(other.id(), reason);
-        self.sees(&format!("{down:?}"), |events| events.contains(&down))
-            .await;
+        self.sees(&format!("{down:?}"), |events| events.contains(&down)).await;
     }
 
     /// A round trip of both nodes: their session works.

@@ -219,11 +219,7 @@ pub(crate) async fn open<R: Receiver>(
         None => None,
     };
     let settings = Settings {
-        party: Party {
-            me: receiver.local().clone(),
-            hidden: config.hidden,
-            pulse,
-        },
+        party: Party { me: receiver.local().clone(), hidden: config.hidden, pulse },
         cookie: config.cookie,
         connect_timeout: config.connect_timeout,
         pipe,

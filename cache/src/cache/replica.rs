@@ -46,10 +46,7 @@ impl Replica {
             view: DashMap::default(),
             node: node.clone(),
             started: Instant::now(),
-            locked: Mutex::new(Locked {
-                state,
-                watches: Watches::default(),
-            }),
+            locked: Mutex::new(Locked { state, watches: Watches::default() }),
             alarm: Alarm::default(),
         }
     }
@@ -105,11 +102,7 @@ impl Replica {
             let mut locked = self.locked.lock();
             let watch = locked.watches.add(prefix, subscriber.clone());
             let watch = watch.ok_or(CacheError::TooManyWatches)?;
-            let entries = locked
-                .state
-                .map()
-                .iter()
-                .filter(|(key, _)| key.starts_with(prefix));
+            let entries = locked.state.map().iter().filter(|(key, _)| key.starts_with(prefix));
             let copy =
                 |(key, write): (&Arc<[u8]>, &Write)| (Arc::clone(key), Arc::clone(&write.value));
             let mut snapshot: Snapshot = entries.map(copy).collect();
@@ -141,10 +134,7 @@ impl Replica {
     /// Runs `act` on the state and does what it asks for. Sends happen under the lock: they do not
     /// wait, and reordered they would cost repairs.
     fn apply<T>(&self, act: impl FnOnce(&mut State, Now, &mut Outbox) -> T) -> T {
-        let now = Now {
-            at: self.started.elapsed(),
-            wall_ms: wall_ms(),
-        };
+        let now = Now { at: self.started.elapsed(), wall_ms: wall_ms() };
         let mut outbox = Vec::new();
         let mut locked = self.locked.lock();
         let result = act(&mut locked.state, now, &mut outbox);
@@ -171,10 +161,7 @@ impl Replica {
         for peer in to {
             let (from, message) = (self.node.instance().clone(), message.clone());
             let message = CacheServerMessage::Receive { from, message };
-            let sent = self
-                .node
-                .on(&peer.node)
-                .cast_named::<CacheServer>(&self.server, message);
+            let sent = self.node.on(&peer.node).cast_named::<CacheServer>(&self.server, message);
             if let Err(error) = sent {
                 // Anti-entropy finds what is missing.
                 tracing::debug!(node = %peer.node, cache = self.name, %error, "cache: not sent");
@@ -189,23 +176,17 @@ impl Replica {
             self.started + now.at + left
         });
         let (node, server) = (self.node.clone(), self.server.clone());
-        self.alarm
-            .set(sync.into_iter().chain(expiry).min(), move || {
-                if let Some(server) = node.whereis(&server) {
-                    node.notify(&server, Elapsed);
-                }
-            });
+        self.alarm.set(sync.into_iter().chain(expiry).min(), move || {
+            if let Some(server) = node.whereis(&server) {
+                node.notify(&server, Elapsed);
+            }
+        });
     }
 }
 
 /// Milliseconds since 1970. May jump: the hybrid clock sees to that.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the hybrid clock and expiry want the wall clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the hybrid clock and expiry want the wall clock")]
 fn wall_ms() -> u64 {
-    let since_epoch = std::time::SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -30,11 +30,7 @@ impl CacheServer {
             cx.monitor(&subscriber);
         }
         // Peers that went while there was no server are told; those that are there come again.
-        cache
-            .0
-            .peers()
-            .into_iter()
-            .for_each(|peer| cache.0.handle(Input::NodeDown(peer)));
+        cache.0.peers().into_iter().for_each(|peer| cache.0.handle(Input::NodeDown(peer)));
         let groups = Groups::of(cx.node(), SCOPE);
         let (_, replicas) = groups.monitor(&cache.0.server, &cx.pid())?;
         groups.join(&cache.0.server, &cx.pid())?;
@@ -56,9 +52,7 @@ impl CacheServer {
             Change::Joined => self.found(&event.pid),
             Change::Left if event.pid.is_local() => {}
             Change::Left => {
-                self.cache
-                    .0
-                    .handle(Input::NodeDown(event.pid.instance().clone()));
+                self.cache.0.handle(Input::NodeDown(event.pid.instance().clone()));
             }
         }
     }
@@ -82,9 +76,7 @@ impl CacheServer {
 impl CacheServer {
     fn found(&mut self, replica: &AnyPid) {
         if !replica.is_local() {
-            self.cache
-                .0
-                .handle(Input::NodeUp(replica.instance().clone()));
+            self.cache.0.handle(Input::NodeUp(replica.instance().clone()));
         }
     }
 }

@@ -48,13 +48,7 @@ impl Watches {
         }
         self.made += 1;
         let id = WatchId(self.made);
-        self.watches.insert(
-            id,
-            Watch {
-                prefix: prefix.into(),
-                subscriber,
-            },
-        );
+        self.watches.insert(id, Watch { prefix: prefix.into(), subscriber });
         Some(id)
     }
 
@@ -64,8 +58,7 @@ impl Watches {
 
     /// Ends the watches of an actor that has ended.
     pub(super) fn forget(&mut self, subscriber: &AnyPid) {
-        self.watches
-            .retain(|_, watch| watch.subscriber != *subscriber);
+        self.watches.retain(|_, watch| watch.subscriber != *subscriber);
     }
 
     pub(super) fn subscribers(&self) -> impl Iterator<Item = &AnyPid> {
@@ -82,12 +75,7 @@ impl Watches {
         for (id, watch) in &self.watches {
             if key.starts_with(&watch.prefix) {
                 let (key, value) = (Arc::clone(key), value.cloned());
-                let event = CacheChanged {
-                    watch: *id,
-                    cache: cache.to_owned(),
-                    key,
-                    value,
-                };
+                let event = CacheChanged { watch: *id, cache: cache.to_owned(), key, value };
                 node.notify(&watch.subscriber, event);
             }
         }

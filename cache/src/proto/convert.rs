@@ -31,23 +31,13 @@ impl Table {
 pub(super) fn to_dots<'a>(dots: impl IntoIterator<Item = &'a Dot>) -> Dots {
     let mut table = Table::default();
     let dots = dots.into_iter().map(|dot| table.dot(dot)).collect();
-    Dots {
-        replicas: table.replicas,
-        dots,
-    }
+    Dots { replicas: table.replicas, dots }
 }
 
 /// Dots outside the table are left out.
 pub(super) fn from_dots(dots: Dots, known: &Context) -> Vec<Dot> {
-    let replicas: Vec<_> = dots
-        .replicas
-        .into_iter()
-        .map(|id| known.intern(id))
-        .collect();
-    dots.dots
-        .into_iter()
-        .filter_map(|dot| lookup(&replicas, dot))
-        .collect()
+    let replicas: Vec<_> = dots.replicas.into_iter().map(|id| known.intern(id)).collect();
+    dots.dots.into_iter().filter_map(|dot| lookup(&replicas, dot)).collect()
 }
 
 pub(super) fn to_changes(deltas: &[KeyDelta]) -> Changes {
@@ -67,48 +57,23 @@ pub(super) fn to_changes(deltas: &[KeyDelta]) -> Changes {
         gone: delta.gone.iter().map(|dot| table.dot(dot)).collect(),
     });
     let keys = keys.collect();
-    Changes {
-        replicas: table.replicas,
-        keys,
-    }
+    Changes { replicas: table.replicas, keys }
 }
 
 /// Writes and removals with dots outside the table are left out.
 pub(super) fn from_changes(changes: Changes, known: &Context) -> Vec<KeyDelta> {
-    let replicas: Vec<_> = changes
-        .replicas
-        .into_iter()
-        .map(|id| known.intern(id))
-        .collect();
+    let replicas: Vec<_> = changes.replicas.into_iter().map(|id| known.intern(id)).collect();
     let delta = |change: KeyChange| KeyDelta {
         key: change.key,
-        writes: change
-            .writes
-            .into_iter()
-            .filter_map(|written| write(&replicas, written))
-            .collect(),
-        gone: change
-            .gone
-            .into_iter()
-            .filter_map(|dot| lookup(&replicas, dot))
-            .collect(),
+        writes: change.writes.into_iter().filter_map(|written| write(&replicas, written)).collect(),
+        gone: change.gone.into_iter().filter_map(|dot| lookup(&replicas, dot)).collect(),
     };
     changes.keys.into_iter().map(delta).collect()
 }
 
 fn write(replicas: &[Replica], written: Written) -> Option<Write> {
-    let Written {
-        dot,
-        stamp,
-        expires_ms,
-        value,
-    } = written;
-    Some(Write {
-        dot: lookup(replicas, dot)?,
-        stamp: Stamp(stamp),
-        expires_ms,
-        value,
-    })
+    let Written { dot, stamp, expires_ms, value } = written;
+    Some(Write { dot: lookup(replicas, dot)?, stamp: Stamp(stamp), expires_ms, value })
 }
 
 fn lookup(replicas: &[Replica], (index, counter): DotRef) -> Option<Dot> {

@@ -60,10 +60,7 @@ impl Ranges {
     /// Up to where all counters from 1 on are in the set; 0 if 1 is not.
     #[must_use]
     pub fn prefix(&self) -> u64 {
-        self.0
-            .first()
-            .filter(|(from, _)| *from == 1)
-            .map_or(0, |(_, to)| *to)
+        self.0.first().filter(|(from, _)| *from == 1).map_or(0, |(_, to)| *to)
     }
 
     fn contains(&self, counter: u64) -> bool {
@@ -73,12 +70,8 @@ impl Ranges {
 
     /// Whether `counter` would make a range of its own.
     fn is_apart(&self, counter: u64) -> bool {
-        let index = self
-            .0
-            .partition_point(|(_, to)| to.saturating_add(1) < counter);
-        self.0
-            .get(index)
-            .is_none_or(|(from, _)| *from > counter.saturating_add(1))
+        let index = self.0.partition_point(|(_, to)| to.saturating_add(1) < counter);
+        self.0.get(index).is_none_or(|(from, _)| *from > counter.saturating_add(1))
     }
 
     /// Adds all counters from `from` to `to`; nothing if there are none.
@@ -86,17 +79,11 @@ impl Ranges {
         if from > to {
             return;
         }
-        let first = self
-            .0
-            .partition_point(|(_, end)| end.saturating_add(1) < from);
+        let first = self.0.partition_point(|(_, end)| end.saturating_add(1) < from);
         let touching = self.0.iter().skip(first);
-        let len = touching
-            .take_while(|(start, _)| *start <= to.saturating_add(1))
-            .count();
+        let len = touching.take_while(|(start, _)| *start <= to.saturating_add(1)).count();
         let merged = self.0.iter().skip(first).take(len);
-        let whole = merged.fold((from, to), |(a, b), (start, end)| {
-            (a.min(*start), b.max(*end))
-        });
+        let whole = merged.fold((from, to), |(a, b), (start, end)| (a.min(*start), b.max(*end)));
         self.0.splice(first..first + len, [whole]);
     }
 }
@@ -113,9 +100,7 @@ impl Context {
     /// Whether the dot was seen.
     #[must_use]
     pub fn contains(&self, dot: &Dot) -> bool {
-        self.replicas
-            .get(&dot.replica)
-            .is_some_and(|ranges| ranges.contains(dot.counter))
+        self.replicas.get(&dot.replica).is_some_and(|ranges| ranges.contains(dot.counter))
     }
 
     /// How many ranges there are: one a replica, and one more for each gap.
@@ -143,10 +128,7 @@ impl Context {
     /// Whether the dot can be added without exceeding [`RANGES_MAX`].
     pub(super) fn has_room_for(&self, dot: &Dot) -> bool {
         self.ranges < RANGES_MAX
-            || self
-                .replicas
-                .get(&dot.replica)
-                .is_some_and(|ranges| !ranges.is_apart(dot.counter))
+            || self.replicas.get(&dot.replica).is_some_and(|ranges| !ranges.is_apart(dot.counter))
     }
 
     /// Adds a range of dots.

@@ -109,10 +109,7 @@ impl Cell {
     /// `None` if there are no writes.
     fn of(writes: Vec<Write>) -> Option<Self> {
         let mut writes = writes.into_iter();
-        let mut cell = Self {
-            first: writes.next()?,
-            rest: Vec::new(),
-        };
+        let mut cell = Self { first: writes.next()?, rest: Vec::new() };
         for write in writes {
             if write.beats(&cell.first) {
                 cell.rest.push(std::mem::replace(&mut cell.first, write));
@@ -169,20 +166,13 @@ impl Map {
     /// The write that is read.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Write> {
-        self.buckets
-            .get(bucket_of(key))?
-            .cells
-            .get(key)
-            .map(|cell| &cell.first)
+        self.buckets.get(bucket_of(key))?.cells.get(key).map(|cell| &cell.first)
     }
 
     /// All writes of a key that nothing has replaced, the one that is read first.
     pub fn writes(&self, key: &[u8]) -> impl Iterator<Item = &Write> {
         let bucket = self.buckets.get(bucket_of(key));
-        bucket
-            .and_then(|bucket| bucket.cells.get(key))
-            .into_iter()
-            .flat_map(Cell::writes)
+        bucket.and_then(|bucket| bucket.cells.get(key)).into_iter().flat_map(Cell::writes)
     }
 
     /// All keys with the write that is read, in the order of buckets and keys.
@@ -211,22 +201,14 @@ impl Map {
     #[must_use]
     pub fn put(&self, key: Key, write: Write) -> KeyDelta {
         let gone = self.dots(&key);
-        KeyDelta {
-            key,
-            writes: vec![write],
-            gone,
-        }
+        KeyDelta { key, writes: vec![write], gone }
     }
 
     /// The delta that removes all that is seen of `key`; nothing if there is nothing.
     #[must_use]
     pub fn remove(&self, key: Key) -> Option<KeyDelta> {
         let gone = self.dots(&key);
-        (!gone.is_empty()).then_some(KeyDelta {
-            key,
-            writes: Vec::new(),
-            gone,
-        })
+        (!gone.is_empty()).then_some(KeyDelta { key, writes: Vec::new(), gone })
     }
 
     fn dots(&self, key: &[u8]) -> Vec<Dot> {
@@ -297,11 +279,7 @@ impl Map {
     /// The sums of the buckets of a group; none if there is no such group.
     pub fn buckets_of(&self, group: usize) -> impl Iterator<Item = u64> {
         let first = group.saturating_mul(BUCKETS_PER_GROUP);
-        self.buckets
-            .iter()
-            .skip(first)
-            .take(BUCKETS_PER_GROUP)
-            .map(|bucket| bucket.hash)
+        self.buckets.iter().skip(first).take(BUCKETS_PER_GROUP).map(|bucket| bucket.hash)
     }
 
     /// The writes of a bucket whose keys are after `after` and up to `upto`, in the order of keys.
@@ -316,10 +294,7 @@ impl Map {
         let backwards = after.zip(upto).is_some_and(|(after, upto)| after >= upto);
         let bucket = self.buckets.get(bucket).filter(|_| !backwards);
         let cells = bucket.map(|bucket| bucket.cells.range::<[u8], _>((lower, upper)));
-        cells
-            .into_iter()
-            .flatten()
-            .flat_map(|(key, cell)| cell.writes().map(move |w| (key, w)))
+        cells.into_iter().flatten().flat_map(|(key, cell)| cell.writes().map(move |w| (key, w)))
     }
 }
 

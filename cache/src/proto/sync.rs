@@ -131,10 +131,7 @@ impl State {
     #[must_use]
     pub fn new(me: NodeInstance, start: u64, interval: Duration) -> Self {
         Self {
-            me: Arc::new(ReplicaId {
-                instance: me,
-                start,
-            }),
+            me: Arc::new(ReplicaId { instance: me, start }),
             counter: 0,
             clock: Clock::default(),
             map: Map::default(),
@@ -193,20 +190,9 @@ impl State {
             return Err(PutError::Full);
         }
         self.counter += 1;
-        let dot = Dot {
-            replica: Arc::clone(&self.me),
-            counter: self.counter,
-        };
+        let dot = Dot { replica: Arc::clone(&self.me), counter: self.counter };
         let stamp = self.clock.stamp(now.wall_ms, seen);
-        let delta = self.map.put(
-            key,
-            Write {
-                dot,
-                stamp,
-                expires_ms,
-                value,
-            },
-        );
+        let delta = self.map.put(key, Write { dot, stamp, expires_ms, value });
         self.write(delta, outbox);
         Ok(())
     }
@@ -234,14 +220,7 @@ impl State {
                 return;
             }
             let ((_, key), dot) = entry.remove_entry();
-            self.join(
-                KeyDelta {
-                    key,
-                    writes: Vec::new(),
-                    gone: vec![dot],
-                },
-                outbox,
-            );
+            self.join(KeyDelta { key, writes: Vec::new(), gone: vec![dot] }, outbox);
         }
     }
 
@@ -300,13 +279,7 @@ impl State {
         self.join(delta, outbox);
         let to: Vec<_> = self.peers.keys().cloned().collect();
         if !to.is_empty() {
-            outbox.push(Output::Send {
-                to,
-                message: Message::Delta {
-                    changes,
-                    repair: false,
-                },
-            });
+            outbox.push(Output::Send { to, message: Message::Delta { changes, repair: false } });
         }
     }
 
@@ -314,15 +287,9 @@ impl State {
     /// was replaced here.
     fn join(&mut self, delta: KeyDelta, outbox: &mut Outbox) -> (bool, Option<KeyDelta>) {
         let key = Arc::clone(&delta.key);
-        let old = self
-            .map
-            .get(&key)
-            .map(|write| (write.expires_ms, write.dot.clone()));
+        let old = self.map.get(&key).map(|write| (write.expires_ms, write.dot.clone()));
         let joined = self.map.join(delta);
-        let new = self
-            .map
-            .get(&key)
-            .map(|write| (write.expires_ms, write.dot.clone()));
+        let new = self.map.get(&key).map(|write| (write.expires_ms, write.dot.clone()));
         if old != new {
             if let Some((at, _)) = old.filter(|(at, _)| *at > 0) {
                 self.expiries.remove(&(at, Arc::clone(&key)));
@@ -332,26 +299,15 @@ impl State {
             }
         }
         if let Some((before, value)) = joined.changed {
-            outbox.push(Output::Event(Changed {
-                key: Arc::clone(&key),
-                before,
-                value,
-            }));
+            outbox.push(Output::Event(Changed { key: Arc::clone(&key), before, value }));
         }
         let stale = (!joined.stale.is_empty()).then_some(joined.stale);
-        let stale = stale.map(|gone| KeyDelta {
-            key,
-            writes: Vec::new(),
-            gone,
-        });
+        let stale = stale.map(|gone| KeyDelta { key, writes: Vec::new(), gone });
         (joined.news, stale)
     }
 
     fn observe(&mut self, now: Now, deltas: &[KeyDelta]) {
-        let stamps = deltas
-            .iter()
-            .flat_map(|delta| &delta.writes)
-            .map(|write| write.stamp);
+        let stamps = deltas.iter().flat_map(|delta| &delta.writes).map(|write| write.stamp);
         if let Some(newest) = stamps.max() {
             self.clock.observe(now.wall_ms, newest);
         }
@@ -360,11 +316,7 @@ impl State {
 
 /// Bytes that a delta of one key takes, roughly.
 fn weight(delta: &KeyDelta) -> usize {
-    let values: usize = delta
-        .writes
-        .iter()
-        .map(|write| write.value.len() + 40)
-        .sum();
+    let values: usize = delta.writes.iter().map(|write| write.value.len() + 40).sum();
     delta.key.len() + values + delta.gone.len() * 12
 }
 

@@ -42,11 +42,7 @@ impl Machine for State {
     }
 
     fn local_serials(&self) -> Vec<u64> {
-        self.facts()
-            .own()
-            .keys()
-            .map(|(_, serial)| *serial)
-            .collect()
+        self.facts().own().keys().map(|(_, serial)| *serial).collect()
     }
 }
 
@@ -62,11 +58,7 @@ pub(super) struct GroupsShell {
 impl GroupsShell {
     pub(super) fn new(scope: &str) -> Self {
         let server = format!("starlings.groups/{scope}");
-        Self {
-            server,
-            view: View::default(),
-            subscribers: Mutex::default(),
-        }
+        Self { server, view: View::default(), subscribers: Mutex::default() }
     }
 
     pub(super) fn subscribe(&self, monitor: MonitorId, subscriber: &AnyPid) {
@@ -82,9 +74,7 @@ impl GroupsShell {
         let mut subscribers = self.subscribers.lock();
         let theirs = subscribers.iter().filter(|(_, pid)| *pid == subscriber);
         let theirs: Vec<_> = theirs.map(|(monitor, _)| *monitor).collect();
-        theirs
-            .iter()
-            .for_each(|monitor| drop(subscribers.remove(monitor)));
+        theirs.iter().for_each(|monitor| drop(subscribers.remove(monitor)));
         theirs
     }
 }
@@ -93,9 +83,7 @@ impl Shell<State> for GroupsShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: GroupsMessage) {
         let from = node.instance().clone();
         let message = GroupsServerMessage::Receive { from, message };
-        let sent = node
-            .on(&to.node)
-            .cast_named::<GroupsServer>(&self.server, message);
+        let sent = node.on(&to.node).cast_named::<GroupsServer>(&self.server, message);
         if let Err(error) = sent {
             tracing::debug!(node = %to.node, %error, "groups: not sent");
         }
@@ -106,12 +94,7 @@ impl Shell<State> for GroupsShell {
     }
 
     fn on_event(&self, node: &Node, event: Event) {
-        let Event {
-            group,
-            pid,
-            change,
-            monitors,
-        } = event;
+        let Event { group, pid, change, monitors } = event;
         let pid = node.bind(&pid);
         match change {
             Change::Joined => self.view.insert(&group, pid.clone()),
@@ -121,15 +104,7 @@ impl Shell<State> for GroupsShell {
         for monitor in monitors {
             if let Some(subscriber) = subscribers.get(&monitor) {
                 let (group, pid) = (group.clone(), pid.clone());
-                node.notify(
-                    subscriber,
-                    GroupEvent {
-                        monitor,
-                        group,
-                        change,
-                        pid,
-                    },
-                );
+                node.notify(subscriber, GroupEvent { monitor, group, change, pid });
             }
         }
     }
@@ -152,11 +127,7 @@ impl GroupsServer {
         let groups = Groups::of(cx.node(), &scope);
         cx.node().register(&groups.0.shell.server, &cx.pid())?;
         let mut watched = Watched::default();
-        groups
-            .0
-            .resume()
-            .iter()
-            .for_each(|pid| watched.watch(pid, cx));
+        groups.0.resume().iter().for_each(|pid| watched.watch(pid, cx));
         cx.monitor_nodes();
         Ok(Self { groups, watched })
     }

@@ -41,11 +41,7 @@ impl Machine for State {
     }
 
     fn local_serials(&self) -> Vec<u64> {
-        self.facts()
-            .own()
-            .values()
-            .map(|claim| claim.serial)
-            .collect()
+        self.facts().own().values().map(|claim| claim.serial).collect()
     }
 }
 
@@ -62,11 +58,7 @@ pub(super) struct NamesShell {
 impl NamesShell {
     pub(super) fn new(scope: &str) -> Self {
         let server = format!("starlings.names/{scope}");
-        Self {
-            server,
-            view: DashMap::default(),
-            policies: Mutex::default(),
-        }
+        Self { server, view: DashMap::default(), policies: Mutex::default() }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<AnyPid> {
@@ -101,9 +93,7 @@ impl Shell<State> for NamesShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: NamesMessage) {
         let from = node.instance().clone();
         let message = NamesServerMessage::Receive { from, message };
-        let sent = node
-            .on(&to.node)
-            .cast_named::<NamesServer>(&self.server, message);
+        let sent = node.on(&to.node).cast_named::<NamesServer>(&self.server, message);
         if let Err(error) = sent {
             tracing::debug!(node = %to.node, %error, "names: not sent");
         }
@@ -115,24 +105,14 @@ impl Shell<State> for NamesShell {
 
     fn on_event(&self, node: &Node, event: Event) {
         match event {
-            Event::Changed {
-                name,
-                after: Some(owner),
-                ..
-            } => {
+            Event::Changed { name, after: Some(owner), .. } => {
                 self.view.insert(name, node.bind(&owner.pid));
             }
-            Event::Changed {
-                name, after: None, ..
-            } => {
+            Event::Changed { name, after: None, .. } => {
                 self.view.remove(&name);
                 self.policies.lock().remove(&name);
             }
-            Event::Conflict {
-                name,
-                loser,
-                winner,
-            } => {
+            Event::Conflict { name, loser, winner } => {
                 self.on_conflict(node, name, &loser, winner);
             }
             Event::Moved { name, from, to } => {
@@ -160,11 +140,7 @@ impl NamesServer {
         let names = Names::of(cx.node(), &scope);
         cx.node().register(&names.0.shell.server, &cx.pid())?;
         let mut watched = Watched::default();
-        names
-            .0
-            .resume()
-            .iter()
-            .for_each(|pid| watched.watch(pid, cx));
+        names.0.resume().iter().for_each(|pid| watched.watch(pid, cx));
         cx.monitor_nodes();
         Ok(Self { names, watched })
     }
@@ -178,10 +154,7 @@ impl NamesServer {
     /// Frees a name of this node, for a user on another one; `false` if it is not of this node.
     #[call]
     fn unregister(&mut self, name: Key) -> bool {
-        self.names
-            .0
-            .apply(|state, _, outbox| state.unregister(&name, outbox))
-            .is_ok()
+        self.names.0.apply(|state, _, outbox| state.unregister(&name, outbox)).is_ok()
     }
 
     #[info]

@@ -99,13 +99,7 @@ impl State {
     ) -> Result<(), GroupError> {
         self.check_local(pid)?;
         let fact = (group, pid.serial());
-        let count = self
-            .facts
-            .own()
-            .get(&fact)
-            .copied()
-            .unwrap_or(0)
-            .saturating_add(1);
+        let count = self.facts.own().get(&fact).copied().unwrap_or(0).saturating_add(1);
         self.publish(vec![(fact.clone(), Some(count))], outbox)?;
         self.joined.entry(fact.1).or_default().insert(fact.0);
         Ok(())
@@ -137,10 +131,7 @@ impl State {
             return;
         }
         let groups = self.joined.remove(&pid.serial()).unwrap_or_default();
-        let changes = groups
-            .into_iter()
-            .map(|group| ((group, pid.serial()), None))
-            .collect();
+        let changes = groups.into_iter().map(|group| ((group, pid.serial()), None)).collect();
         // Removals are never too many.
         let _ = self.publish(changes, outbox);
     }
@@ -153,15 +144,12 @@ impl State {
     /// Whether `pid` is a member of a group.
     #[must_use]
     pub fn has_member(&self, group: &Key, pid: &AnyPid) -> bool {
-        self.members
-            .get(group)
-            .is_some_and(|pids| pids.contains(pid))
+        self.members.get(group).is_some_and(|pids| pids.contains(pid))
     }
 
     /// The members of a group that are of this node.
     pub fn local_members(&self, group: &Key) -> impl Iterator<Item = &AnyPid> {
-        self.members(group)
-            .filter(|pid| pid.instance() == self.facts.me())
+        self.members(group).filter(|pid| pid.instance() == self.facts.me())
     }
 
     /// All groups, none of them empty, in order.
@@ -179,10 +167,9 @@ impl State {
         target: Target,
     ) -> Result<(MonitorId, Vec<(Key, AnyPid)>), TooManyMonitors> {
         let snapshot = match &target {
-            Target::Group(group) => self
-                .members(group)
-                .map(|pid| (group.clone(), pid.clone()))
-                .collect(),
+            Target::Group(group) => {
+                self.members(group).map(|pid| (group.clone(), pid.clone())).collect()
+            }
             Target::Scope => self
                 .members
                 .iter()
@@ -217,11 +204,7 @@ impl State {
     }
 
     fn check_local(&self, pid: &AnyPid) -> Result<(), GroupError> {
-        if pid.instance() == self.facts.me() {
-            Ok(())
-        } else {
-            Err(GroupError::NotLocal)
-        }
+        if pid.instance() == self.facts.me() { Ok(()) } else { Err(GroupError::NotLocal) }
     }
 
     fn forget(&mut self, (group, serial): &Membership) {
@@ -263,10 +246,7 @@ impl State {
         let pid = AnyPid::unbound(changed.owner, serial);
         match change {
             Change::Joined => {
-                self.members
-                    .entry(group.clone())
-                    .or_default()
-                    .insert(pid.clone());
+                self.members.entry(group.clone()).or_default().insert(pid.clone());
             }
             Change::Left => {
                 if let Some(pids) = self.members.get_mut(&group) {
@@ -278,12 +258,7 @@ impl State {
             }
         }
         let monitors = self.monitors.watching(&group);
-        outbox.push(Output::Event(Event {
-            group,
-            pid,
-            change,
-            monitors,
-        }));
+        outbox.push(Output::Event(Event { group, pid, change, monitors }));
     }
 }
 

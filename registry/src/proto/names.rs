@@ -123,9 +123,7 @@ impl State {
     ) -> Result<(), NameError> {
         self.check_local(pid)?;
         if let Some(owner) = self.view.owner(&name) {
-            return Err(NameError::Taken {
-                owner: owner.pid.clone(),
-            });
+            return Err(NameError::Taken { owner: owner.pid.clone() });
         }
         self.claim(name, pid, metadata, None, outbox)
     }
@@ -156,9 +154,7 @@ impl State {
         match self.view.owner(name) {
             None => Err(NameError::NotRegistered),
             Some(owner) if owner.pid.instance() != self.facts.me() => {
-                Err(NameError::OwnedElsewhere {
-                    owner: owner.pid.clone(),
-                })
+                Err(NameError::OwnedElsewhere { owner: owner.pid.clone() })
             }
             Some(_) => {
                 self.withdraw([name.clone()].into(), outbox);
@@ -189,11 +185,7 @@ impl State {
     /// The names of a pid of this node.
     pub fn names_of(&self, pid: &AnyPid) -> impl Iterator<Item = &Key> {
         let local = self.check_local(pid).is_ok();
-        self.held
-            .get(&pid.serial())
-            .filter(|_| local)
-            .into_iter()
-            .flatten()
+        self.held.get(&pid.serial()).filter(|_| local).into_iter().flatten()
     }
 
     /// Takes one input and appends what follows from it.
@@ -216,11 +208,7 @@ impl State {
     }
 
     fn check_local(&self, pid: &AnyPid) -> Result<(), NameError> {
-        if pid.instance() == self.facts.me() {
-            Ok(())
-        } else {
-            Err(NameError::NotLocal)
-        }
+        if pid.instance() == self.facts.me() { Ok(()) } else { Err(NameError::NotLocal) }
     }
 
     /// Publishes a claim greater than all that were seen.
@@ -233,16 +221,10 @@ impl State {
         outbox: &mut Outbox,
     ) -> Result<(), NameError> {
         let serial = pid.serial();
-        let claim = Claim {
-            order: self.order.saturating_add(1),
-            serial,
-            replaces,
-            metadata,
-        };
+        let claim = Claim { order: self.order.saturating_add(1), serial, replaces, metadata };
         let mut inner = Vec::new();
         let before = self.facts.own().get(&name).map(|claim| claim.serial);
-        self.facts
-            .publish(vec![(name.clone(), Some(claim))], &mut inner)?;
+        self.facts.publish(vec![(name.clone(), Some(claim))], &mut inner)?;
         if let Some(before) = before {
             self.release(before, &name);
         }
@@ -284,11 +266,7 @@ impl State {
                     let name = changed.key.clone();
                     if let Some((before, after)) = self.view.apply(changed) {
                         let name = name.clone();
-                        outbox.push(Output::Event(Event::Changed {
-                            name,
-                            before,
-                            after,
-                        }));
+                        outbox.push(Output::Event(Event::Changed { name, before, after }));
                     }
                     self.yield_to_winner(name, outbox);
                 }
@@ -308,17 +286,9 @@ impl State {
         let (winner, moved) = (owner.pid.clone(), owner.replaces.as_ref() == Some(&loser));
         self.withdraw([name.clone()].into(), outbox);
         outbox.push(Output::Event(if moved {
-            Event::Moved {
-                name,
-                from: loser,
-                to: winner,
-            }
+            Event::Moved { name, from: loser, to: winner }
         } else {
-            Event::Conflict {
-                name,
-                loser,
-                winner,
-            }
+            Event::Conflict { name, loser, winner }
         }));
     }
 }

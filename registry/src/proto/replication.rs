@@ -153,25 +153,13 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
             if before != after {
                 news.push((key.clone(), after.clone()));
                 let owner = self.me.clone();
-                outbox.push(Output::Event(Changed {
-                    owner,
-                    key,
-                    before,
-                    after,
-                }));
+                outbox.push(Output::Event(Changed { owner, key, before, after }));
             }
         }
         for changes in news.chunks(CHANGES_PER_DELTA_MAX) {
             self.number += 1;
             let (stream, number, changes) = (self.stream, self.number, changes.to_vec());
-            self.broadcast(
-                Message::Delta {
-                    stream,
-                    number,
-                    changes,
-                },
-                outbox,
-            );
+            self.broadcast(Message::Delta { stream, number, changes }, outbox);
         }
         Ok(())
     }
@@ -197,20 +185,11 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         if self.peers.is_empty() {
             return None;
         }
-        self.peers
-            .values()
-            .filter_map(Peer::retry_at)
-            .chain(self.digest_at)
-            .min()
+        self.peers.values().filter_map(Peer::retry_at).chain(self.digest_at).min()
     }
 
     fn on_node_up(&mut self, now: Duration, peer: NodeInstance, outbox: &mut Outbox<K, V>) {
-        let lives: Vec<_> = self
-            .peers
-            .keys()
-            .filter(|p| p.node == peer.node)
-            .cloned()
-            .collect();
+        let lives: Vec<_> = self.peers.keys().filter(|p| p.node == peer.node).cloned().collect();
         if lives.iter().any(|life| *life >= peer) {
             return;
         }
@@ -228,12 +207,7 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         };
         for (key, before) in peer.facts {
             let (owner, before) = (owner.clone(), Some(before));
-            outbox.push(Output::Event(Changed {
-                owner,
-                key,
-                before,
-                after: None,
-            }));
+            outbox.push(Output::Event(Changed { owner, key, before, after: None }));
         }
     }
 
@@ -241,21 +215,11 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         if self.digest_at.is_some_and(|at| at <= now) {
             self.digest_at = Some(now + self.digest_interval);
             let (stream, number, len) = (self.stream, self.number, self.own.len() as u64);
-            self.broadcast(
-                Message::Digest {
-                    stream,
-                    number,
-                    len,
-                },
-                outbox,
-            );
+            self.broadcast(Message::Digest { stream, number, len }, outbox);
         }
         let due = |peer: &Peer<K, V>| peer.retry_at().is_some_and(|at| at <= now);
         let late: Vec<_> = self.peers.iter().filter(|(_, peer)| due(peer)).collect();
-        let late: Vec<_> = late
-            .into_iter()
-            .map(|(instance, _)| instance.clone())
-            .collect();
+        let late: Vec<_> = late.into_iter().map(|(instance, _)| instance.clone()).collect();
         for instance in late {
             self.ask(now, &instance, Need::Rest, outbox);
         }
@@ -274,49 +238,22 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         };
         let mut changes = Vec::new();
         let need = match message {
-            Message::Discover {
-                stream,
-                request,
-                after,
-            } => {
+            Message::Discover { stream, request, after } => {
                 let need = peer.on_discover(stream);
                 self.answer(&from, request, after, outbox);
                 need
             }
-            Message::Sync {
-                stream,
-                request,
-                number,
-                after,
-                facts,
-                rest,
-            } => {
-                let range = peer::Range {
-                    number,
-                    after,
-                    facts,
-                    rest,
-                };
+            Message::Sync { stream, request, number, after, facts, rest } => {
+                let range = peer::Range { number, after, facts, rest };
                 peer.on_sync(now, stream, request, range, &mut changes)
             }
-            Message::Delta {
-                stream,
-                number,
-                changes: news,
-            } => peer.on_delta(stream, number, news, &mut changes),
-            Message::Digest {
-                stream,
-                number,
-                len,
-            } => peer.on_digest(stream, number, len),
+            Message::Delta { stream, number, changes: news } => {
+                peer.on_delta(stream, number, news, &mut changes)
+            }
+            Message::Digest { stream, number, len } => peer.on_digest(stream, number, len),
         };
         let event = |(key, before, after)| {
-            Output::Event(Changed {
-                owner: from.clone(),
-                key,
-                before,
-                after,
-            })
+            Output::Event(Changed { owner: from.clone(), key, before, after })
         };
         outbox.extend(changes.into_iter().map(event));
         self.ask(now, &from, need, outbox);
@@ -330,15 +267,8 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         let next = self.request + 1;
         if let Some(after) = peer.ask(now, next, need) {
             self.request = next;
-            let message = Message::Discover {
-                stream: self.stream,
-                request: next,
-                after,
-            };
-            outbox.push(Output::Send {
-                to: vec![to.clone()],
-                message,
-            });
+            let message = Message::Discover { stream: self.stream, request: next, after };
+            outbox.push(Output::Send { to: vec![to.clone()], message });
         }
     }
 
@@ -357,18 +287,8 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
                 (Some(_), _) => Rest::Follows,
             };
             let last = facts.last().map(|(key, _)| key.clone());
-            let message = Message::Sync {
-                stream,
-                request,
-                number,
-                after,
-                facts,
-                rest,
-            };
-            outbox.push(Output::Send {
-                to: vec![to.clone()],
-                message,
-            });
+            let message = Message::Sync { stream, request, number, after, facts, rest };
+            outbox.push(Output::Send { to: vec![to.clone()], message });
             if rest != Rest::Follows {
                 return;
             }

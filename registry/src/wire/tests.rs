@@ -19,11 +19,7 @@ fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
 fn golden_bytes() {
     let key = || Key::new("g").unwrap();
     golden::<GroupsMessage>(
-        &Message::Discover {
-            stream: 1,
-            request: 2,
-            after: Some((key(), 3)),
-        },
+        &Message::Discover { stream: 1, request: 2, after: Some((key(), 3)) },
         &[0, 1, 2, 1, 1, b'g', 3],
     );
     golden::<GroupsMessage>(
@@ -38,25 +34,14 @@ fn golden_bytes() {
         &[1, 1, 2, 3, 0, 1, 1, b'g', 4, 5, 2],
     );
     golden::<GroupsMessage>(
-        &Message::Delta {
-            stream: 1,
-            number: 2,
-            changes: vec![((key(), 3), None)],
-        },
+        &Message::Delta { stream: 1, number: 2, changes: vec![((key(), 3), None)] },
         &[2, 1, 2, 1, 1, b'g', 3, 0],
     );
     golden::<GroupsMessage>(
-        &Message::Digest {
-            stream: 1,
-            number: 300,
-            len: 2,
-        },
+        &Message::Digest { stream: 1, number: 300, len: 2 },
         &[3, 1, 0xac, 2, 2],
     );
-    let home = NodeInstance {
-        node: "a@b".parse().unwrap(),
-        incarnation: Incarnation(7),
-    };
+    let home = NodeInstance { node: "a@b".parse().unwrap(), incarnation: Incarnation(7) };
     let claim = Claim {
         order: 1,
         serial: 2,
@@ -64,14 +49,8 @@ fn golden_bytes() {
         metadata: Metadata::new(b"m").unwrap(),
     };
     golden::<NamesMessage>(
-        &Message::Delta {
-            stream: 1,
-            number: 2,
-            changes: vec![(key(), Some(claim))],
-        },
-        &[
-            2, 1, 2, 1, 1, b'g', 1, 1, 2, 1, 3, b'a', b'@', b'b', 7, 3, 1, b'm',
-        ],
+        &Message::Delta { stream: 1, number: 2, changes: vec![(key(), Some(claim))] },
+        &[2, 1, 2, 1, 1, b'g', 1, 1, 2, 1, 3, b'a', b'@', b'b', 7, 3, 1, b'm'],
     );
 }
 

@@ -42,16 +42,10 @@ fn variant(function: &Function) -> Ident {
 /// `enum CounterMessage { Add { k: i64 }, Get { reply: Reply<i64> } }`
 fn message(actor: &Actor) -> TokenStream {
     let (ident, rt) = (message_ident(actor), &actor.options.runtime);
-    let doc = format!(
-        "What a [`{}`] can be sent: a variant for each method.",
-        actor.ident
-    );
+    let doc = format!("What a [`{}`] can be sent: a variant for each method.", actor.ident);
     let variants = actor.methods.iter().map(|method| {
         let (docs, name) = (&method.function.docs, variant(&method.function));
-        let fields = method
-            .function
-            .arguments()
-            .map(|(arg, ty)| quote!(#arg: #ty));
+        let fields = method.function.arguments().map(|(arg, ty)| quote!(#arg: #ty));
         let reply = match &method.kind {
             Kind::Cast => quote!(),
             Kind::Call(ty) => quote!(reply: #rt::Reply<#ty>),
@@ -79,10 +73,7 @@ fn message(actor: &Actor) -> TokenStream {
 fn methods(actor: &Actor) -> TokenStream {
     let (ty, rt) = (&actor.ty, &actor.options.runtime);
     let name = format_ident!("{}Methods", actor.ident);
-    let doc = format!(
-        "What can be asked of a [`{}`] through its pid.",
-        actor.ident
-    );
+    let doc = format!("What can be asked of a [`{}`] through its pid.", actor.ident);
     let signatures: Vec<_> = actor.methods.iter().map(|m| signature(actor, m)).collect();
     let docs: Vec<_> = actor.methods.iter().map(|m| &m.function.docs).collect();
     let bodies = actor.methods.iter().map(|method| {
@@ -122,10 +113,7 @@ fn methods(actor: &Actor) -> TokenStream {
 fn signature(actor: &Actor, method: &Method) -> TokenStream {
     let (ty, rt) = (&actor.ty, &actor.options.runtime);
     let name = &method.function.ident;
-    let args = method
-        .function
-        .arguments()
-        .map(|(arg, ty)| quote!(#arg: #ty));
+    let args = method.function.arguments().map(|(arg, ty)| quote!(#arg: #ty));
     let output = match &method.kind {
         Kind::Cast => quote!(::core::result::Result<(), #rt::CastError>),
         Kind::Call(reply) => quote!(#rt::Call<#ty, #reply>),
@@ -144,11 +132,7 @@ fn behaviour(actor: &Actor) -> TokenStream {
         _ => (quote!((#(#names),*)), quote!((#(#types),*))),
     };
     let init = invoke(&actor.init);
-    let capacity = actor
-        .options
-        .capacity
-        .as_ref()
-        .map(|n| quote!(const CAPACITY: usize = #n;));
+    let capacity = actor.options.capacity.as_ref().map(|n| quote!(const CAPACITY: usize = #n;));
     let arms = actor.methods.iter().map(|method| arm(actor, method));
     let wire = actor.options.name.as_ref().map(|_| {
         quote! {
@@ -227,11 +211,7 @@ fn invoke(function: &Function) -> TokenStream {
     });
     let args = receiver.into_iter().chain(args);
     let call = quote!(Self::#name(#(#args),*));
-    if function.is_async {
-        quote!(#call.await)
-    } else {
-        call
-    }
+    if function.is_async { quote!(#call.await) } else { call }
 }
 
 fn info(actor: &Actor) -> TokenStream {
@@ -361,23 +341,14 @@ fn args_type(function: &Function) -> TokenStream {
 /// Asks for what the wire needs at the user's own types, so that an error points there.
 fn checks(actor: &Actor) -> TokenStream {
     let rt = &actor.options.runtime;
-    let arguments = actor
-        .methods
-        .iter()
-        .flat_map(|method| method.function.arguments());
-    let replies = actor
-        .methods
-        .iter()
-        .filter_map(|method| match &method.kind {
-            Kind::Cast => None,
-            Kind::Call(reply) => Some(reply),
-        });
+    let arguments = actor.methods.iter().flat_map(|method| method.function.arguments());
+    let replies = actor.methods.iter().filter_map(|method| match &method.kind {
+        Kind::Cast => None,
+        Kind::Call(reply) => Some(reply),
+    });
     let init = actor.init.arguments().filter(|_| actor.options.spawnable);
-    let types: Vec<&Type> = arguments
-        .map(|(_, ty)| ty)
-        .chain(init.map(|(_, ty)| ty))
-        .chain(replies)
-        .collect();
+    let types: Vec<&Type> =
+        arguments.map(|(_, ty)| ty).chain(init.map(|(_, ty)| ty)).chain(replies).collect();
     let asserts = types.iter().map(|ty| {
         let span: Span = ty.span();
         quote_spanned!(span=> #rt::assert_wire::<#ty>();)

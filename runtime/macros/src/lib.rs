@@ -30,7 +30,5 @@ use proc_macro::TokenStream;
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = parse::actor(options.into(), item.into());
     let expanded = parsed.map(|actor| expand::actor(&actor));
-    expanded
-        .unwrap_or_else(|error| error.into_compile_error())
-        .into()
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
 }

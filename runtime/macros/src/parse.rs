@@ -97,27 +97,13 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
                     async fn init(args: Args) -> Self, with or without arguments";
         return Err(Error::new(ident.span(), help));
     };
-    Ok(Actor {
-        options,
-        block,
-        ty,
-        ident,
-        init,
-        methods,
-        infos,
-        terminate,
-    })
+    Ok(Actor { options, block, ty, ident, init, methods, infos, terminate })
 }
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let runtime = parse_quote!(::starlings::runtime);
-        let mut options = Self {
-            name: None,
-            capacity: None,
-            runtime,
-            spawnable: true,
-        };
+        let mut options = Self { name: None, capacity: None, runtime, spawnable: true };
         while !input.is_empty() {
             let help = "the options of #[actor] are name = \"…\", capacity = N, spawnable = false \
                         and crate = path";
@@ -148,10 +134,7 @@ fn name(name: LitStr) -> Result<LitStr> {
     if (1..=255).contains(&bytes) {
         return Ok(name);
     }
-    Err(Error::new(
-        name.span(),
-        "the wire name of an actor has 1 to 255 bytes",
-    ))
+    Err(Error::new(name.span(), "the wire name of an actor has 1 to 255 bytes"))
 }
 
 fn check_block(block: &ItemImpl) -> Result<()> {
@@ -169,11 +152,7 @@ fn check_block(block: &ItemImpl) -> Result<()> {
 
 fn type_ident(ty: &Type) -> Result<Ident> {
     let ident = match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .map(|segment| segment.ident.clone()),
+        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
         _ => None,
     };
     ident.ok_or_else(|| Error::new(ty.span(), "an actor is a struct or an enum"))
@@ -184,13 +163,9 @@ fn take_mark(item: &mut ImplItemFn) -> Result<Option<Mark>> {
     let mut twice = None;
     item.attrs.retain(|attribute| {
         let path = attribute.path();
-        let found = [
-            ("cast", Mark::Cast),
-            ("call", Mark::Call),
-            ("info", Mark::Info),
-        ]
-        .into_iter()
-        .find_map(|(word, mark)| path.is_ident(word).then_some(mark));
+        let found = [("cast", Mark::Cast), ("call", Mark::Call), ("info", Mark::Info)]
+            .into_iter()
+            .find_map(|(word, mark)| path.is_ident(word).then_some(mark));
         if found.is_some() && mark.is_some() {
             twice = Some(attribute.span());
         }
@@ -198,10 +173,7 @@ fn take_mark(item: &mut ImplItemFn) -> Result<Option<Mark>> {
         found.is_none()
     });
     match twice {
-        Some(span) => Err(Error::new(
-            span,
-            "a method is one of #[cast], #[call] and #[info]",
-        )),
+        Some(span) => Err(Error::new(span, "a method is one of #[cast], #[call] and #[info]")),
         None => Ok(mark),
     }
 }
@@ -216,10 +188,7 @@ fn method(item: &ImplItemFn, mark: Mark) -> Result<Method> {
     let kind = match (mark, reply) {
         (Mark::Cast, None) => Kind::Cast,
         (Mark::Cast, Some(ty)) => {
-            return Err(Error::new(
-                ty.span(),
-                "a #[cast] has no reply: make it a #[call]",
-            ));
+            return Err(Error::new(ty.span(), "a #[cast] has no reply: make it a #[call]"));
         }
         (_, Some(ty)) => Kind::Call(ty),
         (_, None) => Kind::Call(function.output.clone()),
@@ -299,10 +268,7 @@ fn function(item: &ImplItemFn) -> Result<Function> {
         ReturnType::Default => parse_quote!(()),
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
-    let docs = item
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"));
+    let docs = item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
     Ok(Function {
         ident: signature.ident.clone(),
         docs: docs.cloned().collect(),
@@ -334,15 +300,9 @@ fn param(pat: &Pat, ty: &Type) -> Result<Param> {
             let name = ident.ident.to_string();
             let bare = name.trim_start_matches('_');
             let bare = if bare.is_empty() { &name } else { bare };
-            Ok(Param::Argument(
-                Ident::new(bare, ident.ident.span()),
-                ty.clone(),
-            ))
+            Ok(Param::Argument(Ident::new(bare, ident.ident.span()), ty.clone()))
         }
-        other => Err(Error::new(
-            other.span(),
-            "an argument of a message has a plain name",
-        )),
+        other => Err(Error::new(other.span(), "an argument of a message has a plain name")),
     }
 }
 
@@ -363,9 +323,7 @@ impl Function {
     }
 
     pub(crate) fn defers_reply(&self) -> bool {
-        self.params
-            .iter()
-            .any(|param| matches!(param, Param::Reply(_)))
+        self.params.iter().any(|param| matches!(param, Param::Reply(_)))
     }
 
     pub(crate) fn span(&self) -> Span {

@@ -79,13 +79,7 @@ impl Bonds {
 
     /// Notes that this actor watches `target`.
     pub(crate) fn monitor(&mut self, monitor: MonitorRef, target: AnyPid) {
-        self.monitors.insert(
-            monitor,
-            Watch {
-                target,
-                fired: false,
-            },
-        );
+        self.monitors.insert(monitor, Watch { target, fired: false });
     }
 
     /// Ends a monitor, and with it a down that waits; whom it watched, if it was there.
@@ -112,11 +106,7 @@ impl Bonds {
         if linked {
             self.links.remove(from);
         }
-        if reason.is_normal() {
-            ExitEffect::Ignored
-        } else {
-            ExitEffect::Ends(reason.clone())
-        }
+        if reason.is_normal() { ExitEffect::Ignored } else { ExitEffect::Ends(reason.clone()) }
     }
 
     /// Whether a down for `monitor` is to be queued: the monitor is there and has not fired.
@@ -148,20 +138,14 @@ impl Bonds {
     /// there are forgotten.
     pub(crate) fn on_node_down(&mut self, lost: impl Fn(&AnyPid) -> bool) -> Farewell {
         self.watchers.retain(|(watcher, _), ()| !lost(watcher));
-        let links = self
-            .links
-            .iter()
-            .filter(|(pid, state)| **state == LinkState::Active && lost(pid));
-        let monitors = self
-            .monitors
-            .iter()
-            .filter(|(_, watch)| !watch.fired && lost(&watch.target));
+        let links =
+            self.links.iter().filter(|(pid, state)| **state == LinkState::Active && lost(pid));
+        let monitors =
+            self.monitors.iter().filter(|(_, watch)| !watch.fired && lost(&watch.target));
         Farewell {
             links: links.map(|(pid, _)| pid.clone()).collect(),
             watchers: Vec::new(),
-            monitors: monitors
-                .map(|(monitor, watch)| (*monitor, watch.target.clone()))
-                .collect(),
+            monitors: monitors.map(|(monitor, watch)| (*monitor, watch.target.clone())).collect(),
         }
     }
 

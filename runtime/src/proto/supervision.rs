@@ -57,10 +57,7 @@ pub struct Intensity {
 impl Default for Intensity {
     /// 3 restarts in 5 s, as in Elixir.
     fn default() -> Self {
-        Self {
-            restarts: 3,
-            period: Duration::from_secs(5),
-        }
+        Self { restarts: 3, period: Duration::from_secs(5) }
     }
 }
 
@@ -189,48 +186,31 @@ impl State {
 
     /// Ids, states and restart counts in start order.
     pub(crate) fn children(&self) -> impl DoubleEndedIterator<Item = (&str, &ChildState, u64)> {
-        self.children
-            .iter()
-            .map(|child| (&*child.rules.id, &child.state, child.restarts))
+        self.children.iter().map(|child| (&*child.rules.id, &child.state, child.restarts))
     }
 
     fn on_add(&mut self, rules: ChildRules, outbox: &mut Vec<Output>) -> Result<(), ChildError> {
         if self.find(&rules.id).is_some() {
             return Err(ChildError::AlreadyPresent(rules.id));
         }
-        outbox.push(Output::Start {
-            id: rules.id.clone(),
-        });
-        self.children.push(Child {
-            rules,
-            state: ChildState::Starting,
-            restarts: 0,
-        });
+        outbox.push(Output::Start { id: rules.id.clone() });
+        self.children.push(Child { rules, state: ChildState::Starting, restarts: 0 });
         Ok(())
     }
 
     fn on_started(&mut self, now: Duration, id: &str, pid: AnyPid, outbox: &mut Vec<Output>) {
-        let early = self
-            .early_exits
-            .iter()
-            .position(|(exited, _)| *exited == pid);
+        let early = self.early_exits.iter().position(|(exited, _)| *exited == pid);
         let early = early.and_then(|at| self.early_exits.remove(at));
         let Some(child) = self.find(id) else {
             // Deleted while it started.
-            return outbox.push(Output::Stop {
-                id: id.to_owned(),
-                pid,
-            });
+            return outbox.push(Output::Stop { id: id.to_owned(), pid });
         };
         match (&child.state, early) {
             (ChildState::Starting, None) => child.state = ChildState::Running(pid),
             (ChildState::Starting, Some((_, reason))) => self.on_ended(now, id, &reason, outbox),
             (ChildState::Stopped, None) => {
                 child.state = ChildState::Stopping(pid.clone());
-                outbox.push(Output::Stop {
-                    id: id.to_owned(),
-                    pid,
-                });
+                outbox.push(Output::Stop { id: id.to_owned(), pid });
             }
             (ChildState::Stopped, Some(_))
             | (ChildState::Running(_) | ChildState::Stopping(_), _) => {}
@@ -299,16 +279,11 @@ impl State {
     }
 
     fn on_terminate(&mut self, id: &str, outbox: &mut Vec<Output>) -> Result<(), ChildError> {
-        let child = self
-            .find(id)
-            .ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
+        let child = self.find(id).ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
         match child.state.clone() {
             ChildState::Running(pid) => {
                 child.state = ChildState::Stopping(pid.clone());
-                outbox.push(Output::Stop {
-                    id: id.to_owned(),
-                    pid,
-                });
+                outbox.push(Output::Stop { id: id.to_owned(), pid });
             }
             // What is starting is stopped as soon as it reports.
             ChildState::Starting => child.state = ChildState::Stopped,
@@ -318,9 +293,7 @@ impl State {
     }
 
     fn on_start_again(&mut self, id: &str, outbox: &mut Vec<Output>) -> Result<(), ChildError> {
-        let child = self
-            .find(id)
-            .ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
+        let child = self.find(id).ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
         if child.state != ChildState::Stopped {
             return Err(ChildError::Running(id.to_owned()));
         }
@@ -330,9 +303,7 @@ impl State {
     }
 
     fn on_delete(&mut self, id: &str, outbox: &mut Vec<Output>) -> Result<(), ChildError> {
-        let child = self
-            .find(id)
-            .ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
+        let child = self.find(id).ok_or_else(|| ChildError::NotFound(id.to_owned()))?;
         if child.state != ChildState::Stopped {
             return Err(ChildError::Running(id.to_owned()));
         }

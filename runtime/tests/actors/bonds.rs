@@ -21,10 +21,7 @@ async fn a_monitor_ends_in_one_down_with_the_true_reason() {
     counter.fail("done for".to_owned()).unwrap();
     let reason = ExitReason::Error("done for".to_owned());
     let expected = vec![(first, reason.clone()), (second, reason)];
-    eventually("two downs", async || {
-        watcher.downs().await.unwrap() == expected
-    })
-    .await;
+    eventually("two downs", async || watcher.downs().await.unwrap() == expected).await;
 }
 
 #[tokio::test]
@@ -33,19 +30,15 @@ async fn a_monitor_of_a_dead_actor_is_down_with_no_proc() {
     counter.finish().unwrap();
     eventually("it ends", async || !node.is_alive(counter.any())).await;
     let monitor = watcher.watch(counter.any().clone()).await.unwrap();
-    eventually("down", async || {
-        watcher.downs().await.unwrap() == [(monitor, ExitReason::NoProc)]
-    })
-    .await;
+    eventually("down", async || watcher.downs().await.unwrap() == [(monitor, ExitReason::NoProc)])
+        .await;
 }
 
 #[tokio::test]
 async fn demonitor_takes_back_a_down_that_waits() {
     let (_node, watcher, counter) = pair(false).await;
     let monitor = watcher.watch(counter.any().clone()).await.unwrap();
-    let killed = watcher
-        .kill_and_unwatch(counter.any().clone(), monitor)
-        .await;
+    let killed = watcher.kill_and_unwatch(counter.any().clone(), monitor).await;
     assert_eq!(killed, Ok(true));
     assert_eq!(watcher.downs().await, Ok(vec![]));
 }
@@ -74,10 +67,7 @@ async fn trapped_exits_are_events_and_kill_is_not_trapped() {
     watcher.bind(counter.any().clone()).await.unwrap();
     node.kill(&counter);
     let expected = vec![(counter.any().clone(), ExitReason::Killed)];
-    eventually("an exit", async || {
-        watcher.exits().await.unwrap() == expected
-    })
-    .await;
+    eventually("an exit", async || watcher.exits().await.unwrap() == expected).await;
     let ended = node.monitor(&watcher);
     node.kill(&watcher);
     assert_eq!(ended.await.reason, ExitReason::Killed);
@@ -101,24 +91,14 @@ async fn a_link_to_a_dead_actor_is_an_exit_with_no_proc() {
     eventually("it ends", async || !node.is_alive(counter.any())).await;
     watcher.bind(counter.any().clone()).await.unwrap();
     let expected = vec![(counter.any().clone(), ExitReason::NoProc)];
-    eventually("an exit", async || {
-        watcher.exits().await.unwrap() == expected
-    })
-    .await;
+    eventually("an exit", async || watcher.exits().await.unwrap() == expected).await;
 }
 
 #[tokio::test]
 async fn an_exit_by_hand_ends_who_does_not_trap() {
     let (node, watcher, counter) = pair(false).await;
     let ended = node.monitor(&counter);
-    watcher
-        .exit(counter.any().clone(), ExitReason::Normal)
-        .unwrap();
-    watcher
-        .exit(
-            counter.any().clone(),
-            ExitReason::custom("Moved", "elsewhere"),
-        )
-        .unwrap();
+    watcher.exit(counter.any().clone(), ExitReason::Normal).unwrap();
+    watcher.exit(counter.any().clone(), ExitReason::custom("Moved", "elsewhere")).unwrap();
     assert_eq!(ended.await.reason, ExitReason::custom("Moved", "elsewhere"));
 }

@@ -50,16 +50,8 @@ impl Bridge {
         let ways = [Arc::new(Way::default()), Arc::new(Way::default())];
         let up = |here: &Node, there: &Node, way: &Arc<Way>| {
             let greeting = there.ingress().greeting();
-            let info = SessionInfo {
-                peer: there.instance().clone(),
-                hidden: false,
-                greeting,
-            };
-            Arc::new(
-                here.ingress()
-                    .session_up(info, Arc::clone(way) as Arc<dyn Outlet>)
-                    .unwrap(),
-            )
+            let info = SessionInfo { peer: there.instance().clone(), hidden: false, greeting };
+            Arc::new(here.ingress().session_up(info, Arc::clone(way) as Arc<dyn Outlet>).unwrap())
         };
         let ends = [up(a, b, &ways[0]), up(b, a, &ways[1])];
         ways[0].far.set(Arc::clone(&ends[1])).unwrap();
@@ -69,8 +61,6 @@ impl Bridge {
 
     pub(crate) fn cut(&self) {
         self.ways.iter().for_each(|way| *way.cut.lock() = true);
-        self.ends
-            .iter()
-            .for_each(|end| end.down(DownReason::Closed));
+        self.ends.iter().for_each(|end| end.down(DownReason::Closed));
     }
 }

@@ -13,10 +13,7 @@ pub(crate) fn node(name: &str) -> Node {
 
 pub(crate) fn node_at(name: &str, incarnation: u64) -> Node {
     let incarnation = Incarnation(incarnation);
-    let mut parts = NodeParts::new(NodeInstance {
-        node: name.parse().unwrap(),
-        incarnation,
-    });
+    let mut parts = NodeParts::new(NodeInstance { node: name.parse().unwrap(), incarnation });
     parts.add_spawnable::<Counter>().unwrap();
     parts.add_spawnable::<Watcher>().unwrap();
     parts.start()
@@ -26,10 +23,7 @@ pub(crate) fn node_at(name: &str, incarnation: u64) -> Node {
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !holds().await {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "never happened: {what}"
-        );
+        assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
         tokio::task::yield_now().await;
     }
 }
@@ -44,10 +38,7 @@ pub(crate) struct Counter {
 impl Counter {
     async fn init(start: i64) -> Result<Self> {
         match start {
-            0.. => Ok(Self {
-                n: start,
-                parked: Vec::new(),
-            }),
+            0.. => Ok(Self { n: start, parked: Vec::new() }),
             -1 => Err(ExitReason::error("negative")),
             -2 => panic!("too negative"),
             _ => std::future::pending().await,
@@ -112,10 +103,7 @@ pub(crate) struct Watcher {
 impl Watcher {
     fn init(traps: bool, cx: &mut Cx<Self>) -> Self {
         cx.trap_exits(traps);
-        Self {
-            downs: Vec::new(),
-            exits: Vec::new(),
-        }
+        Self { downs: Vec::new(), exits: Vec::new() }
     }
 
     #[call]
@@ -151,13 +139,7 @@ impl Watcher {
         start: i64,
         cx: &mut Cx<Self>,
     ) -> Result<(starlings_runtime::Pid<Counter>, MonitorRef), starlings_runtime::SpawnError> {
-        cx.node()
-            .on(&node)
-            .spawn::<Counter>(start)
-            .from(cx)
-            .linked()
-            .monitored()
-            .await
+        cx.node().on(&node).spawn::<Counter>(start).from(cx).linked().monitored().await
     }
 
     /// Kills `pid` and gives up its monitor in one message: the down must not come after.
@@ -177,18 +159,12 @@ impl Watcher {
 
     #[call]
     fn downs(&self) -> Vec<(MonitorRef, ExitReason)> {
-        self.downs
-            .iter()
-            .map(|down| (down.monitor, down.reason.clone()))
-            .collect()
+        self.downs.iter().map(|down| (down.monitor, down.reason.clone())).collect()
     }
 
     #[call]
     fn exits(&self) -> Vec<(starlings_runtime::AnyPid, ExitReason)> {
-        self.exits
-            .iter()
-            .map(|exit| (exit.pid.clone(), exit.reason.clone()))
-            .collect()
+        self.exits.iter().map(|exit| (exit.pid.clone(), exit.reason.clone())).collect()
     }
 
     #[info]

@@ -34,10 +34,7 @@ async fn a_reply_may_come_from_a_later_message() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_not_answered_times_out() {
     let counter = node("a@h").spawn::<Counter>(0).await.unwrap();
-    assert_eq!(
-        counter.hang().timeout(Duration::from_millis(20)).await,
-        Err(CallError::Timeout)
-    );
+    assert_eq!(counter.hang().timeout(Duration::from_millis(20)).await, Err(CallError::Timeout));
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,21 +75,14 @@ async fn a_full_mailbox_refuses_a_cast_and_lets_cast_wait_wait() {
     while counter.add(1).is_ok() {}
     assert_eq!(counter.add(1), Err(CastError::Overloaded));
     let waiting = counter.cast_wait(CounterMessage::Add { k: 1 });
-    assert!(
-        tokio::time::timeout(Duration::from_millis(5), waiting)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(5), waiting).await.is_err());
 }
 
 #[tokio::test]
 async fn cast_wait_goes_on_when_there_is_room() {
     let counter = node("a@h").spawn::<Counter>(0).capacity(4).await.unwrap();
     for _ in 0..1000 {
-        counter
-            .cast_wait(CounterMessage::Add { k: 1 })
-            .await
-            .unwrap();
+        counter.cast_wait(CounterMessage::Add { k: 1 }).await.unwrap();
     }
     eventually("all are handled", async || counter.get().await == Ok(1000)).await;
 }
@@ -107,9 +97,6 @@ async fn a_flooded_actor_does_not_starve_the_others_on_its_thread() {
     }
     let last = flooded.get().send();
     assert_eq!(other.get().await, Ok(1));
-    assert!(
-        node.actor_info(flooded.any()).unwrap().mailbox_len > 0,
-        "the other one had to wait"
-    );
+    assert!(node.actor_info(flooded.any()).unwrap().mailbox_len > 0, "the other one had to wait");
     assert_eq!(last.await, Ok(200_000));
 }

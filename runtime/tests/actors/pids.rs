@@ -15,8 +15,7 @@ async fn a_pid_prints_short_at_home_and_parses_back() {
     assert_eq!(text, format!("<0.{}>", counter.any().serial()));
     assert_eq!(node.parse_pid(&text).unwrap(), *counter.any());
     assert_eq!(
-        node.parse_pid(&format!("<a@h.{}>", counter.any().serial()))
-            .unwrap(),
+        node.parse_pid(&format!("<a@h.{}>", counter.any().serial())).unwrap(),
         *counter.any()
     );
 }
@@ -34,38 +33,18 @@ async fn a_pid_of_another_node_prints_with_its_name() {
     let _bridge = Bridge::between(&a, &b);
     let counter = b.spawn::<Counter>(0).await.unwrap();
     let seen = a.bind(counter.any());
-    assert_eq!(
-        seen.to_string(),
-        format!("<b@h.{}>", counter.any().serial())
-    );
+    assert_eq!(seen.to_string(), format!("<b@h.{}>", counter.any().serial()));
     assert_eq!(a.parse_pid(&seen.to_string()).unwrap(), seen);
 }
 
 #[test]
 fn what_is_not_a_pid_is_refused() {
     let node = node("a@h");
-    for text in [
-        "",
-        "<>",
-        "0.1",
-        "<0.>",
-        "<0.x>",
-        "<x.1>",
-        "<a@h.-1>",
-        "<a@h#x.1>",
-        "<0.1",
-        "é",
-    ] {
+    for text in ["", "<>", "0.1", "<0.>", "<0.x>", "<x.1>", "<a@h.-1>", "<a@h#x.1>", "<0.1", "é"] {
         assert!(text.parse::<PidText>().is_err(), "{text}");
-        assert!(
-            matches!(node.parse_pid(text), Err(PidTextError::NotAPid(_))),
-            "{text}"
-        );
+        assert!(matches!(node.parse_pid(text), Err(PidTextError::NotAPid(_))), "{text}");
     }
-    assert!(matches!(
-        node.parse_pid("<b@h.1>"),
-        Err(PidTextError::NoConnection(_))
-    ));
+    assert!(matches!(node.parse_pid("<b@h.1>"), Err(PidTextError::NoConnection(_))));
 }
 
 #[tokio::test]
@@ -76,19 +55,14 @@ async fn pids_are_equal_and_hash_alike_however_they_came() {
     starlings_runtime::append(counter.any(), &mut bytes).unwrap();
     let unbound: AnyPid = decode(&bytes).unwrap();
     let map = HashMap::from([(unbound.clone(), 1)]);
-    assert_eq!(
-        (&unbound, map.get(counter.any())),
-        (counter.any(), Some(&1))
-    );
+    assert_eq!((&unbound, map.get(counter.any())), (counter.any(), Some(&1)));
 }
 
 #[tokio::test]
 async fn a_pid_of_an_earlier_life_is_another_pid() {
     let (old, new) = (node_at("a@h", 1), node_at("a@h", 2));
-    let (one, two) = (
-        old.spawn::<Counter>(0).await.unwrap(),
-        new.spawn::<Counter>(0).await.unwrap(),
-    );
+    let (one, two) =
+        (old.spawn::<Counter>(0).await.unwrap(), new.spawn::<Counter>(0).await.unwrap());
     assert_eq!(one.any().serial(), two.any().serial());
     assert_ne!(one.any(), two.any());
     assert!(!new.is_alive(one.any()));

@@ -27,10 +27,7 @@ async fn a_third_node_can_use_a_pid_it_was_sent() {
     let monitor = watcher_seen.watch(counter.any().clone()).await.unwrap();
     counter.crash("boom".to_owned()).unwrap();
     let expected = vec![(monitor, ExitReason::Panic("boom".to_owned()))];
-    eventually("a down", async || {
-        watcher.downs().await.unwrap() == expected
-    })
-    .await;
+    eventually("a down", async || watcher.downs().await.unwrap() == expected).await;
 }
 
 #[tokio::test]
@@ -40,10 +37,7 @@ async fn calls_to_dead_and_unknown_pids_fail_at_once() {
     let counter = a.on(b.name()).spawn::<Counter>(0).await.unwrap();
     let parked = counter.get_later().send();
     counter.crash("boom".to_owned()).unwrap();
-    assert_eq!(
-        parked.await,
-        Err(CallError::Down(ExitReason::Panic("boom".to_owned())))
-    );
+    assert_eq!(parked.await, Err(CallError::Down(ExitReason::Panic("boom".to_owned()))));
     eventually("it ends", async || !b.is_alive(counter.any())).await;
     assert_eq!(counter.get().await, Err(CallError::NoProc));
 }
@@ -54,36 +48,16 @@ async fn failed_spawns_say_why_and_leave_nothing() {
     let _bridge = Bridge::between(&a, &b);
     let place = a.on(b.name());
     let failed = place.spawn::<Counter>(-1).await;
-    assert_eq!(
-        failed,
-        Err(SpawnError::InitFailed(ExitReason::Error(
-            "negative".to_owned()
-        )))
-    );
+    assert_eq!(failed, Err(SpawnError::InitFailed(ExitReason::Error("negative".to_owned()))));
     let panicked = place.spawn::<Counter>(-2).await;
-    assert_eq!(
-        panicked,
-        Err(SpawnError::InitFailed(ExitReason::Panic(
-            "too negative".to_owned()
-        )))
-    );
+    assert_eq!(panicked, Err(SpawnError::InitFailed(ExitReason::Panic("too negative".to_owned()))));
     assert_eq!(b.actors_count(), 0);
     let unknown = place.spawn::<Unlisted>(()).await;
     let known = vec!["test.counter".to_owned(), "test.watcher".to_owned()];
     let name = "test.unlisted".to_owned();
-    assert_eq!(
-        unknown,
-        Err(SpawnError::NotSpawnable {
-            node: b.name().clone(),
-            name,
-            known
-        })
-    );
+    assert_eq!(unknown, Err(SpawnError::NotSpawnable { node: b.name().clone(), name, known }));
     let nowhere = a.on(&"c@h".parse().unwrap()).spawn::<Counter>(0).await;
-    assert_eq!(
-        nowhere,
-        Err(SpawnError::NoConnection("c@h".parse().unwrap()))
-    );
+    assert_eq!(nowhere, Err(SpawnError::NoConnection("c@h".parse().unwrap())));
 }
 
 #[derive(Debug)]
@@ -121,10 +95,7 @@ async fn another_schema_is_refused_before_anything_is_sent() {
     let skewed: Pid<SkewedCounter> = a.pid(counter.any());
     assert!(matches!(skewed.get().await, Err(CallError::BadMessage(_))));
     let spawned = a.on(b.name()).spawn::<SkewedCounter>("x".to_owned()).await;
-    assert!(
-        matches!(spawned, Err(SpawnError::BadArguments(_))),
-        "{spawned:?}"
-    );
+    assert!(matches!(spawned, Err(SpawnError::BadArguments(_))), "{spawned:?}");
     assert_eq!(counter.get().await, Ok(0));
 }
 
@@ -133,16 +104,8 @@ async fn links_and_monitors_cross_nodes_and_fire_when_the_session_goes() {
     let (a, b) = (node("a@h"), node("b@h"));
     let bridge = Bridge::between(&a, &b);
     let watcher = a.spawn::<Watcher>(true).await.unwrap();
-    let (counter, monitor) = watcher
-        .spawn_on(b.name().clone(), 1)
-        .await
-        .unwrap()
-        .unwrap();
-    let (there, _) = watcher
-        .spawn_on(b.name().clone(), 2)
-        .await
-        .unwrap()
-        .unwrap();
+    let (counter, monitor) = watcher.spawn_on(b.name().clone(), 1).await.unwrap().unwrap();
+    let (there, _) = watcher.spawn_on(b.name().clone(), 2).await.unwrap().unwrap();
     there.crash("boom".to_owned()).unwrap();
     eventually("a true reason", async || {
         let exits = watcher.exits().await.unwrap();
@@ -152,27 +115,13 @@ async fn links_and_monitors_cross_nodes_and_fire_when_the_session_goes() {
     let pending = counter.get_later().send();
     let local_end = b.monitor(counter.any());
     bridge.cut();
-    assert_eq!(
-        pending.await,
-        Err(CallError::NoConnection(b.name().clone()))
-    );
+    assert_eq!(pending.await, Err(CallError::NoConnection(b.name().clone())));
     eventually("down", async || {
-        watcher
-            .downs()
-            .await
-            .unwrap()
-            .contains(&(monitor, ExitReason::NoConnection))
+        watcher.downs().await.unwrap().contains(&(monitor, ExitReason::NoConnection))
     })
     .await;
-    assert_eq!(
-        local_end.await.reason,
-        ExitReason::NoConnection,
-        "the linked child dies with it"
-    );
-    assert!(matches!(
-        a.pid::<Counter>(counter.any()).add(1),
-        Err(CastError::NoConnection(_))
-    ));
+    assert_eq!(local_end.await.reason, ExitReason::NoConnection, "the linked child dies with it");
+    assert!(matches!(a.pid::<Counter>(counter.any()).add(1), Err(CastError::NoConnection(_))));
 }
 
 #[tokio::test]
@@ -199,13 +148,7 @@ async fn node_events_come_in_order() {
     bridge.cut();
     assert!(a.nodes().is_empty());
     let peer = b.instance().clone();
-    assert_eq!(
-        events.recv().await,
-        Ok(NodeEvent::Up {
-            peer: peer.clone(),
-            hidden: false
-        })
-    );
+    assert_eq!(events.recv().await, Ok(NodeEvent::Up { peer: peer.clone(), hidden: false }));
     assert!(matches!(events.recv().await, Ok(NodeEvent::Down { peer: p, .. }) if p == peer));
 }
 
@@ -214,12 +157,7 @@ async fn names_of_another_node_can_be_asked_for() {
     let (a, b) = (node("a@h"), node("b@h"));
     let _bridge = Bridge::between(&a, &b);
     let counter = b.spawn::<Counter>(1).name("the.counter").await.unwrap();
-    let found = a
-        .on(b.name())
-        .whereis("the.counter")
-        .await
-        .unwrap()
-        .unwrap();
+    let found = a.on(b.name()).whereis("the.counter").await.unwrap().unwrap();
     assert_eq!(found, *counter.any());
     assert_eq!(a.on(b.name()).whereis("nobody").await, Ok(None));
 }

@@ -17,10 +17,7 @@ async fn child(supervisor: &Pid<Supervisor>, id: &str) -> Option<ChildInfo> {
 
 async fn running(node: &Node, supervisor: &Pid<Supervisor>, id: &str) -> Pid<Counter> {
     let pid = async || child(supervisor, id).await.and_then(|child| child.pid);
-    eventually("the child runs", async || {
-        pid().await.is_some_and(|pid| node.is_alive(&pid))
-    })
-    .await;
+    eventually("the child runs", async || pid().await.is_some_and(|pid| node.is_alive(&pid))).await;
     node.pid(&pid().await.unwrap())
 }
 
@@ -34,10 +31,8 @@ fn two_counters() -> SupervisorSpec {
 async fn only_the_child_that_ended_is_restarted() {
     let node = node("a@h");
     let supervisor = two_counters().start(&node).await.unwrap();
-    let (one, two) = (
-        running(&node, &supervisor, "one").await,
-        running(&node, &supervisor, "two").await,
-    );
+    let (one, two) =
+        (running(&node, &supervisor, "one").await, running(&node, &supervisor, "two").await);
     one.crash("boom".to_owned()).unwrap();
     eventually("it ends", async || !node.is_alive(one.any())).await;
     let again = running(&node, &supervisor, "one").await;
@@ -50,19 +45,10 @@ async fn only_the_child_that_ended_is_restarted() {
 async fn a_transient_child_is_restarted_only_after_an_abnormal_end() {
     let node = node("a@h");
     let supervisor = two_counters().start(&node).await.unwrap();
-    running(&node, &supervisor, "two")
-        .await
-        .fail("bad".to_owned())
-        .unwrap();
-    eventually("restarted", async || {
-        child(&supervisor, "two").await.unwrap().restarts == 1
-    })
-    .await;
+    running(&node, &supervisor, "two").await.fail("bad".to_owned()).unwrap();
+    eventually("restarted", async || child(&supervisor, "two").await.unwrap().restarts == 1).await;
     running(&node, &supervisor, "two").await.finish().unwrap();
-    eventually("stopped", async || {
-        child(&supervisor, "two").await.unwrap().pid.is_none()
-    })
-    .await;
+    eventually("stopped", async || child(&supervisor, "two").await.unwrap().pid.is_none()).await;
     assert_eq!(child(&supervisor, "two").await.unwrap().restarts, 1);
 }
 
@@ -71,14 +57,8 @@ async fn a_temporary_child_is_forgotten() {
     let node = node("a@h");
     let spec = SupervisorSpec::one_for_one().child(spec::<Counter>(1).id("one").temporary());
     let supervisor = spec.start(&node).await.unwrap();
-    running(&node, &supervisor, "one")
-        .await
-        .crash("boom".to_owned())
-        .unwrap();
-    eventually("it is gone", async || {
-        child(&supervisor, "one").await.is_none()
-    })
-    .await;
+    running(&node, &supervisor, "one").await.crash("boom".to_owned()).unwrap();
+    eventually("it is gone", async || child(&supervisor, "one").await.is_none()).await;
 }
 
 #[tokio::test]
@@ -108,42 +88,17 @@ async fn children_start_in_order_and_a_failure_stops_those_before_it() {
 async fn children_can_be_added_stopped_restarted_and_deleted() {
     let node = node("a@h");
     let supervisor = two_counters().start(&node).await.unwrap();
-    supervisor
-        .start_child(spec::<Counter>(3).id("three"))
-        .await
-        .unwrap();
+    supervisor.start_child(spec::<Counter>(3).id("three")).await.unwrap();
     let twice = supervisor.start_child(spec::<Counter>(3).id("three")).await;
-    assert_eq!(
-        twice,
-        Err(ChildError::AlreadyPresent("three".to_owned()).into())
-    );
+    assert_eq!(twice, Err(ChildError::AlreadyPresent("three".to_owned()).into()));
     let running = supervisor.delete_child("three".to_owned()).await.unwrap();
     assert_eq!(running, Err(ChildError::Running("three".to_owned())));
-    supervisor
-        .terminate_child("three".to_owned())
-        .await
-        .unwrap()
-        .unwrap();
+    supervisor.terminate_child("three".to_owned()).await.unwrap().unwrap();
     assert_eq!(child(&supervisor, "three").await.unwrap().pid, None);
-    supervisor
-        .restart_child("three".to_owned())
-        .await
-        .unwrap()
-        .unwrap();
-    supervisor
-        .terminate_child("three".to_owned())
-        .await
-        .unwrap()
-        .unwrap();
-    supervisor
-        .delete_child("three".to_owned())
-        .await
-        .unwrap()
-        .unwrap();
-    let unknown = supervisor
-        .terminate_child("three".to_owned())
-        .await
-        .unwrap();
+    supervisor.restart_child("three".to_owned()).await.unwrap().unwrap();
+    supervisor.terminate_child("three".to_owned()).await.unwrap().unwrap();
+    supervisor.delete_child("three".to_owned()).await.unwrap().unwrap();
+    let unknown = supervisor.terminate_child("three".to_owned()).await.unwrap();
     assert_eq!(unknown, Err(ChildError::NotFound("three".to_owned())));
 }
 
@@ -158,11 +113,7 @@ async fn a_child_on_another_node_is_restarted_on_the_next_when_that_goes() {
     assert_eq!(there.any().node(), b.name());
     bridge.cut();
     eventually("it moved", async || {
-        child(&supervisor, "one")
-            .await
-            .unwrap()
-            .pid
-            .is_some_and(|pid| pid.node() == a.name())
+        child(&supervisor, "one").await.unwrap().pid.is_some_and(|pid| pid.node() == a.name())
     })
     .await;
     assert_eq!(running(&a, &supervisor, "one").await.get().await, Ok(9));

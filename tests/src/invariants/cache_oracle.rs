@@ -35,11 +35,7 @@ impl CacheOracle {
     /// Watches `keys`.
     #[must_use]
     pub fn new(keys: Vec<Key>) -> Self {
-        Self {
-            keys,
-            replicas: BTreeMap::new(),
-            replaced: BTreeSet::new(),
-        }
+        Self { keys, replicas: BTreeMap::new(), replaced: BTreeSet::new() }
     }
 }
 
@@ -61,46 +57,28 @@ impl Invariant<Node> for CacheOracle {
             })
         };
         for key in &self.keys {
-            let present: BTreeSet<Dot> = node
-                .cache
-                .map()
-                .writes(key)
-                .map(|write| write.dot.clone())
-                .collect();
-            let before = held
-                .present
-                .insert(Key::clone(key), present.clone())
-                .unwrap_or_default();
+            let present: BTreeSet<Dot> =
+                node.cache.map().writes(key).map(|write| write.dot.clone()).collect();
+            let before = held.present.insert(Key::clone(key), present.clone()).unwrap_or_default();
             if present == before {
                 continue;
             }
             if let Some(dot) = present.intersection(&held.gone).next() {
                 return Err(format!("{dot:?} of {key:?} was gone and is back"));
             }
-            let expiring = node
-                .cache
-                .map()
-                .writes(key)
-                .filter(|write| write.expires_ms > 0);
-            self.replaced
-                .extend(expiring.map(|write| write.dot.clone()));
+            let expiring = node.cache.map().writes(key).filter(|write| write.expires_ms > 0);
+            self.replaced.extend(expiring.map(|write| write.dot.clone()));
             if by_user && acted(key) {
                 self.replaced.extend(before.difference(&present).cloned());
             }
             held.gone.extend(before.difference(&present).cloned());
-            held.ever
-                .extend(present.into_iter().map(|dot| (dot, Key::clone(key))));
+            held.ever.extend(present.into_iter().map(|dot| (dot, Key::clone(key))));
         }
         Ok(())
     }
 
     fn at_rest(&mut self, world: &World<Node>) -> Result<(), String> {
-        let nodes = || {
-            world
-                .alive()
-                .into_iter()
-                .filter_map(|node| world.machine(node))
-        };
+        let nodes = || world.alive().into_iter().filter_map(|node| world.machine(node));
         let Some(any) = nodes().next() else {
             return Ok(());
         };

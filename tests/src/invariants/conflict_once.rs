@@ -32,16 +32,8 @@ impl ConflictOnce {
             Event::RegistriesRestarted => self.held.retain(|(node, _), _| node != me),
             Event::Exited(dead) => self.held.retain(|_, pid| pid != dead),
             Event::Name(
-                names::Event::Conflict {
-                    name,
-                    loser,
-                    winner,
-                }
-                | names::Event::Moved {
-                    name,
-                    from: loser,
-                    to: winner,
-                },
+                names::Event::Conflict { name, loser, winner }
+                | names::Event::Moved { name, from: loser, to: winner },
             ) => {
                 let held = self.held.remove(&(me.clone(), name.clone()));
                 if held.as_ref() != Some(loser) {
@@ -70,9 +62,7 @@ impl Invariant<Node> for ConflictOnce {
     }
 
     fn after_step(&mut self, _: &World<Node>, step: &Step<Node>) -> Result<(), String> {
-        step.events
-            .iter()
-            .try_for_each(|event| self.on_event(&step.instance, event))
+        step.events.iter().try_for_each(|event| self.on_event(&step.instance, event))
     }
 
     fn at_rest(&mut self, world: &World<Node>) -> Result<(), String> {

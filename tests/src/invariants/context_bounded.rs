@@ -23,24 +23,14 @@ impl Invariant<Node> for ContextBounded {
     }
 
     fn after_step(&mut self, world: &World<Node>, step: &Step<Node>) -> Result<(), String> {
-        if step
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::Put(..)))
-        {
-            self.wrote
-                .extend(world.machine(step.node).map(|node| node.cache.me().clone()));
+        if step.events.iter().any(|event| matches!(event, Event::Put(..))) {
+            self.wrote.extend(world.machine(step.node).map(|node| node.cache.me().clone()));
         }
         Ok(())
     }
 
     fn at_rest(&mut self, world: &World<Node>) -> Result<(), String> {
-        let nodes = || {
-            world
-                .alive()
-                .into_iter()
-                .filter_map(|node| world.machine(node))
-        };
+        let nodes = || world.alive().into_iter().filter_map(|node| world.machine(node));
         let live: BTreeSet<_> = nodes().map(|node| node.cache.me()).collect();
         for node in nodes() {
             for (replica, ranges) in node.cache.map().context().iter() {

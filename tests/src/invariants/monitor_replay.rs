@@ -35,31 +35,20 @@ impl Replay {
             Change::Joined => self.members.insert(fact),
             Change::Left => self.members.remove(&fact),
         };
-        if news {
-            Ok(())
-        } else {
-            Err(format!("{event:?} says what was so already"))
-        }
+        if news { Ok(()) } else { Err(format!("{event:?} says what was so already")) }
     }
 
     fn compare(&self, node: &Node) -> Result<(), String> {
         let pids = |group: &Key| {
             let group = group.clone();
-            node.groups
-                .members(&group)
-                .map(|pid| (group.clone(), pid.clone()))
-                .collect::<Vec<_>>()
+            node.groups.members(&group).map(|pid| (group.clone(), pid.clone())).collect::<Vec<_>>()
         };
         let seen: Members = match &self.target {
             Target::Group(group) => pids(group).into_iter().collect(),
             Target::Scope => node.groups.groups().flat_map(pids).collect(),
         };
         let wrong: Vec<_> = seen.symmetric_difference(&self.members).take(5).collect();
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("view and events differ in {wrong:?}"))
-        }
+        if wrong.is_empty() { Ok(()) } else { Err(format!("view and events differ in {wrong:?}")) }
     }
 }
 
@@ -69,29 +58,18 @@ impl MonitorReplay {
             Event::RegistriesRestarted => self.replays.retain(|(node, _), _| node != me),
             Event::Monitored(id, target, snapshot) => {
                 let members = snapshot.iter().cloned().collect();
-                let replay = Replay {
-                    target: target.clone(),
-                    members,
-                };
+                let replay = Replay { target: target.clone(), members };
                 self.replays.insert((me.clone(), Some(*id)), replay);
             }
             Event::Demonitored(id) => {
                 self.replays.remove(&(me.clone(), Some(*id)));
             }
             Event::Group(event) => {
-                let view = || Replay {
-                    target: Target::Scope,
-                    members: Members::new(),
-                };
-                self.replays
-                    .entry((me.clone(), None))
-                    .or_insert_with(view)
-                    .play(event)?;
+                let view = || Replay { target: Target::Scope, members: Members::new() };
+                self.replays.entry((me.clone(), None)).or_insert_with(view).play(event)?;
                 for id in &event.monitors {
                     let replay = self.replays.get_mut(&(me.clone(), Some(*id)));
-                    replay
-                        .ok_or("an event for a monitor that is gone")?
-                        .play(event)?;
+                    replay.ok_or("an event for a monitor that is gone")?.play(event)?;
                 }
             }
             Event::Name(_)
@@ -128,9 +106,7 @@ impl Invariant<Node> for MonitorReplay {
         for ((group, pid), change) in last {
             let is_member = node.groups.has_member(group, pid);
             if is_member != (change == Change::Joined) {
-                return Err(format!(
-                    "{pid:?} {change:?} {group}, and the view says otherwise"
-                ));
+                return Err(format!("{pid:?} {change:?} {group}, and the view says otherwise"));
             }
         }
         Ok(())
@@ -142,8 +118,7 @@ impl Invariant<Node> for MonitorReplay {
                 continue;
             };
             let mine = self.replays.iter().filter(|((life, _), _)| life == me);
-            mine.map(|(_, replay)| replay)
-                .try_for_each(|replay| replay.compare(node))?;
+            mine.map(|(_, replay)| replay).try_for_each(|replay| replay.compare(node))?;
         }
         Ok(())
     }

@@ -24,31 +24,20 @@ pub struct NoResurrection {
 
 impl NoResurrection {
     fn seen(&self, node: &Node, step: &Step<Node>, key: &Key, pid: &AnyPid) -> Result<(), String> {
-        let up = node
-            .groups
-            .facts()
-            .peers()
-            .any(|peer| peer == pid.instance());
+        let up = node.groups.facts().peers().any(|peer| peer == pid.instance());
         if !up && *pid.instance() != step.instance {
             return Err(format!("{pid:?} is seen, and its node is not up"));
         }
-        if self
-            .gone
-            .contains(&(step.instance.clone(), key.clone(), pid.clone()))
-        {
+        if self.gone.contains(&(step.instance.clone(), key.clone(), pid.clone())) {
             return Err(format!("{pid:?} is dead, had gone from {key}, and is back"));
         }
         Ok(())
     }
 
     fn unseen(&mut self, world: &World<Node>, step: &Step<Node>, key: &Key, pid: &AnyPid) {
-        let lives = world
-            .alive()
-            .iter()
-            .any(|n| world.instance(*n) == Some(pid.instance()));
+        let lives = world.alive().iter().any(|n| world.instance(*n) == Some(pid.instance()));
         if !lives || self.dead.contains(pid) {
-            self.gone
-                .insert((step.instance.clone(), key.clone(), pid.clone()));
+            self.gone.insert((step.instance.clone(), key.clone(), pid.clone()));
         }
     }
 }
@@ -56,8 +45,7 @@ impl NoResurrection {
 /// Whether the node knows of a claim of `pid`, beaten or not.
 fn claims(node: &Node, name: &Key, pid: &AnyPid) -> bool {
     let copy = node.names.facts().copy_of(pid.instance());
-    copy.and_then(|copy| copy.get(name))
-        .is_some_and(|claim| claim.serial == pid.serial())
+    copy.and_then(|copy| copy.get(name)).is_some_and(|claim| claim.serial == pid.serial())
 }
 
 impl Invariant<Node> for NoResurrection {
@@ -80,11 +68,7 @@ impl Invariant<Node> for NoResurrection {
                     Change::Joined => self.seen(node, step, &event.group, &event.pid)?,
                     Change::Left => self.unseen(world, step, &event.group, &event.pid),
                 },
-                Event::Name(names::Event::Changed {
-                    name,
-                    before,
-                    after,
-                }) => {
+                Event::Name(names::Event::Changed { name, before, after }) => {
                     if let Some(owner) = before.as_ref().filter(|o| !claims(node, name, &o.pid)) {
                         self.unseen(world, step, name, &owner.pid);
                     }
@@ -107,10 +91,7 @@ impl Invariant<Node> for NoResurrection {
         }
         if let Input::NodeDown(peer) = &step.input {
             let member = |pid: &&AnyPid| pid.instance() == peer;
-            let mut members = node
-                .groups
-                .groups()
-                .flat_map(|group| node.groups.members(group));
+            let mut members = node.groups.groups().flat_map(|group| node.groups.members(group));
             let mut owners = node.names.names().map(|(_, owner)| &owner.pid);
             if let Some(pid) = members.find(member).or_else(|| owners.find(member)) {
                 return Err(format!("{pid:?} outlives the session with its node"));

@@ -18,12 +18,7 @@ impl Invariant<Node> for OneOwner {
     }
 
     fn at_rest(&mut self, world: &World<Node>) -> Result<(), String> {
-        let nodes = || {
-            world
-                .alive()
-                .into_iter()
-                .filter_map(|node| world.machine(node))
-        };
+        let nodes = || world.alive().into_iter().filter_map(|node| world.machine(node));
         let mut owners = BTreeMap::new();
         for node in nodes() {
             for (name, claim) in node.names.facts().own() {

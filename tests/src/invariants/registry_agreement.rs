@@ -18,18 +18,9 @@ impl Invariant<Node> for RegistryAgreement {
     }
 
     fn at_rest(&mut self, world: &World<Node>) -> Result<(), String> {
-        let nodes = || {
-            world
-                .alive()
-                .into_iter()
-                .filter_map(|node| world.machine(node))
-        };
+        let nodes = || world.alive().into_iter().filter_map(|node| world.machine(node));
         let joined: BTreeSet<_> = nodes()
-            .flat_map(|node| {
-                node.joins
-                    .keys()
-                    .map(|(group, serial)| (group, node.pid(*serial)))
-            })
+            .flat_map(|node| node.joins.keys().map(|(group, serial)| (group, node.pid(*serial))))
             .collect();
         let owned: BTreeSet<_> = nodes()
             .flat_map(|node| {
@@ -41,21 +32,14 @@ impl Invariant<Node> for RegistryAgreement {
             let seen: BTreeSet<_> = node
                 .groups
                 .groups()
-                .flat_map(|group| {
-                    node.groups
-                        .members(group)
-                        .map(move |pid| (group, pid.clone()))
-                })
+                .flat_map(|group| node.groups.members(group).map(move |pid| (group, pid.clone())))
                 .collect();
             if seen != joined {
                 let wrong: Vec<_> = seen.symmetric_difference(&joined).take(5).collect();
                 return Err(format!("members differ from what was joined: {wrong:?}"));
             }
-            let seen: BTreeSet<_> = node
-                .names
-                .names()
-                .map(|(name, owner)| (name, owner.pid.clone()))
-                .collect();
+            let seen: BTreeSet<_> =
+                node.names.names().map(|(name, owner)| (name, owner.pid.clone())).collect();
             if seen != owned {
                 let wrong: Vec<_> = seen.symmetric_difference(&owned).collect();
                 return Err(format!("names differ from what is owned: {wrong:?}"));

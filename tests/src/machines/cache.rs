@@ -65,19 +65,13 @@ impl Node {
             Command::Put(key, time) => {
                 self.puts += 1;
                 let (node, life) = (&self.me.node, self.me.incarnation);
-                let value: Value = format!("{node}#{life}.{}:{}", self.starts, self.puts)
-                    .into_bytes()
-                    .into();
+                let value: Value =
+                    format!("{node}#{life}.{}:{}", self.starts, self.puts).into_bytes().into();
                 let expires_ms = time.map_or(0, |time| {
                     now.wall_ms + u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
                 });
-                let put = self.cache.put(
-                    now,
-                    key.clone(),
-                    Value::clone(&value),
-                    expires_ms,
-                    &mut outbox,
-                );
+                let put =
+                    self.cache.put(now, key.clone(), Value::clone(&value), expires_ms, &mut outbox);
                 put.ok().map(|()| Event::Put(key, value))
             }
             Command::Remove(key) => {
@@ -88,8 +82,7 @@ impl Node {
                 self.starts += 1;
                 self.cache = State::new(self.me.clone(), self.starts, SYNC_INTERVAL);
                 for peer in self.up.clone() {
-                    self.cache
-                        .handle(now, ProtoInput::NodeUp(peer), &mut outbox);
+                    self.cache.handle(now, ProtoInput::NodeUp(peer), &mut outbox);
                 }
                 Some(Event::Restarted(self.cache.me().clone()))
             }
@@ -104,10 +97,7 @@ fn drain(outbox: Vec<ProtoOutput<Message, Changed>>, outputs: &mut Vec<OutputOf<
         match output {
             ProtoOutput::Event(changed) => outputs.push(Output::Event(Event::Changed(changed))),
             ProtoOutput::Send { to, message } => {
-                let each = |to| Output::Send {
-                    to,
-                    message: message.clone(),
-                };
+                let each = |to| Output::Send { to, message: message.clone() };
                 outputs.extend(to.into_iter().map(each));
             }
         }
@@ -127,11 +117,7 @@ impl Machine for Node {
             me,
             starts: 0,
             puts: 0,
-            skew_ms: if skewed {
-                random.below(2 * SKEW_MS)
-            } else {
-                SKEW_MS
-            },
+            skew_ms: if skewed { random.below(2 * SKEW_MS) } else { SKEW_MS },
             now: Duration::ZERO,
             up: BTreeSet::new(),
         }
@@ -139,26 +125,20 @@ impl Machine for Node {
 
     fn handle(&mut self, at: Duration, input: InputOf<Self>, outputs: &mut Vec<OutputOf<Self>>) {
         self.now = at;
-        let now = Now {
-            at,
-            wall_ms: self.wall_ms(at),
-        };
+        let now = Now { at, wall_ms: self.wall_ms(at) };
         let mut outbox = Vec::new();
         match input {
             Input::Command(command) => return self.on_command(now, command, outputs),
             Input::Received { from, message } => {
-                self.cache
-                    .handle(now, ProtoInput::Received { from, message }, &mut outbox);
+                self.cache.handle(now, ProtoInput::Received { from, message }, &mut outbox);
             }
             Input::NodeUp(peer) => {
                 self.up.insert(peer.clone());
-                self.cache
-                    .handle(now, ProtoInput::NodeUp(peer), &mut outbox);
+                self.cache.handle(now, ProtoInput::NodeUp(peer), &mut outbox);
             }
             Input::NodeDown(peer) => {
                 self.up.remove(&peer);
-                self.cache
-                    .handle(now, ProtoInput::NodeDown(peer), &mut outbox);
+                self.cache.handle(now, ProtoInput::NodeDown(peer), &mut outbox);
             }
             Input::Elapsed => {
                 self.cache.expire(now.wall_ms, &mut outbox);
@@ -178,13 +158,8 @@ impl Machine for Node {
 
     fn dump(&self) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let map: Vec<_> = self
-            .cache
-            .map()
-            .iter()
-            .take(40)
-            .map(|(k, w)| (text(k), text(&w.value)))
-            .collect();
+        let map: Vec<_> =
+            self.cache.map().iter().take(40).map(|(k, w)| (text(k), text(&w.value))).collect();
         let context: Vec<_> = self
             .cache
             .map()
@@ -192,17 +167,9 @@ impl Machine for Node {
             .iter()
             .map(|(replica, ranges)| {
                 let instance = &replica.instance;
-                (
-                    instance.node.name(),
-                    instance.incarnation.0,
-                    replica.start,
-                    ranges.as_slice(),
-                )
+                (instance.node.name(), instance.incarnation.0, replica.start, ranges.as_slice())
             })
             .collect();
-        format!(
-            "{} keys {map:?}\n    context {context:?}",
-            self.cache.map().len()
-        )
+        format!("{} keys {map:?}\n    context {context:?}", self.cache.map().len())
     }
 }

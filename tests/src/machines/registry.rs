@@ -195,9 +195,7 @@ impl Node {
             }),
             Command::Monitor(target) => {
                 let monitored = self.groups.monitor(target.clone());
-                said = monitored
-                    .ok()
-                    .map(|(id, seen)| Event::Monitored(id, target, seen));
+                said = monitored.ok().map(|(id, seen)| Event::Monitored(id, target, seen));
             }
             Command::Demonitor(id) => {
                 said = self.groups.demonitor(id).then_some(Event::Demonitored(id));
@@ -279,10 +277,7 @@ fn drain<M, E>(
             ProtoOutput::Event(event) => outputs.push(Output::Event(event_of(event))),
             ProtoOutput::Send { to, message } => {
                 let message = message_of(message);
-                let each = |to| Output::Send {
-                    to,
-                    message: message.clone(),
-                };
+                let each = |to| Output::Send { to, message: message.clone() };
                 outputs.extend(to.into_iter().map(each));
             }
         }
@@ -310,17 +305,11 @@ impl Machine for Node {
     fn handle(&mut self, now: Duration, input: InputOf<Self>, outputs: &mut Outputs) {
         match input {
             Input::Command(command) => self.on_command(now, command, outputs),
-            Input::Received {
-                from,
-                message: Message::Groups(message),
-            } => {
+            Input::Received { from, message: Message::Groups(message) } => {
                 let input = ProtoInput::Received { from, message };
                 self.groups(outputs, |groups, outbox| groups.handle(now, input, outbox));
             }
-            Input::Received {
-                from,
-                message: Message::Names(message),
-            } => {
+            Input::Received { from, message: Message::Names(message) } => {
                 let input = ProtoInput::Received { from, message };
                 self.names(outputs, |names, outbox| names.handle(now, input, outbox));
             }
@@ -337,27 +326,13 @@ impl Machine for Node {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        self.groups
-            .deadline()
-            .into_iter()
-            .chain(self.names.deadline())
-            .min()
+        self.groups.deadline().into_iter().chain(self.names.deadline()).min()
     }
 
     fn dump(&self) -> String {
-        let groups: Vec<_> = self
-            .groups
-            .groups()
-            .map(|g| (g, self.groups.members(g).collect::<Vec<_>>()))
-            .collect();
-        let names: Vec<_> = self
-            .names
-            .names()
-            .map(|(name, owner)| (name, &owner.pid))
-            .collect();
-        format!(
-            "up {:?}\n    groups {groups:?}\n    names {names:?}",
-            self.up
-        )
+        let groups: Vec<_> =
+            self.groups.groups().map(|g| (g, self.groups.members(g).collect::<Vec<_>>())).collect();
+        let names: Vec<_> = self.names.names().map(|(name, owner)| (name, &owner.pid)).collect();
+        format!("up {:?}\n    groups {groups:?}\n    names {names:?}", self.up)
     }
 }

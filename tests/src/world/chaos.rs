@@ -28,15 +28,7 @@ impl Chaos {
             if on { rate } else { 0 }
         };
         let (partition, one_way, crash, flap) = (rate(60), rate(40), rate(60), rate(80));
-        Self {
-            random,
-            partition,
-            one_way,
-            heal: 60,
-            crash,
-            restart: 150,
-            flap,
-        }
+        Self { random, partition, one_way, heal: 60, crash, restart: 150, flap }
     }
 
     /// Gives each kind of fault its chance.

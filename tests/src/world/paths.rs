@@ -57,10 +57,7 @@ impl Weather {
     /// Datagrams and nothing else: nobody is told of sessions.
     #[must_use]
     pub fn datagrams(random: &mut Random) -> Self {
-        Self {
-            announced: false,
-            ..Self::lossy(random)
-        }
+        Self { announced: false, ..Self::lossy(random) }
     }
 }
 
@@ -119,21 +116,12 @@ pub(super) struct Paths {
 
 /// The pair's name, and on which side of it `of` is.
 pub(super) fn pair(of: usize, other: usize) -> ((usize, usize), usize) {
-    if of < other {
-        ((of, other), 0)
-    } else {
-        ((other, of), 1)
-    }
+    if of < other { ((of, other), 0) } else { ((other, of), 1) }
 }
 
 impl Paths {
     pub(super) fn new(weather: Weather) -> Self {
-        Self {
-            weather,
-            rules: Vec::new(),
-            sessions: BTreeMap::new(),
-            sessions_made: 0,
-        }
+        Self { weather, rules: Vec::new(), sessions: BTreeMap::new(), sessions_made: 0 }
     }
 
     /// Whether a rule cuts the way from one node to another.

@@ -17,26 +17,14 @@ impl<M: Machine> World<M> {
         let inside: BTreeSet<usize> = side.iter().copied().collect();
         let outside: BTreeSet<usize> = (0..self.len()).filter(|n| !inside.contains(n)).collect();
         let verdict = Verdict::Cut;
-        self.add_rule(Rule {
-            from: inside.clone(),
-            to: outside.clone(),
-            verdict,
-        });
-        self.add_rule(Rule {
-            from: outside,
-            to: inside,
-            verdict,
-        });
+        self.add_rule(Rule { from: inside.clone(), to: outside.clone(), verdict });
+        self.add_rule(Rule { from: outside, to: inside, verdict });
     }
 
     /// Cuts the path from one node to another; the way back stays open.
     pub fn cut_one_way(&mut self, from: usize, to: usize) {
         let (from, to) = (BTreeSet::from([from]), BTreeSet::from([to]));
-        self.add_rule(Rule {
-            from,
-            to,
-            verdict: Verdict::Cut,
-        });
+        self.add_rule(Rule { from, to, verdict: Verdict::Cut });
     }
 
     /// Adds a rule behind those there are; sessions on paths that it cuts end.
@@ -68,8 +56,7 @@ impl<M: Machine> World<M> {
 
     /// Ends the session between two nodes; a new one follows.
     pub fn drop_session(&mut self, one: usize, other: usize) {
-        self.trace
-            .line(format_args!("{:?} drop session {one} {other}", self.now));
+        self.trace.line(format_args!("{:?} drop session {one} {other}", self.now));
         self.end_session(pair(one, other).0);
     }
 
@@ -97,16 +84,11 @@ impl<M: Machine> World<M> {
         let Some(instance) = instance_of(node, incarnation) else {
             return;
         };
-        self.trace
-            .line(format_args!("{:?} start {instance:?}", self.now));
+        self.trace.line(format_args!("{:?} start {instance:?}", self.now));
         let machine = M::new(instance.clone(), self.random.number());
         let deadline = machine.deadline();
         if let Some(slot) = self.nodes.get_mut(node) {
-            *slot = Some(Node {
-                instance,
-                machine,
-                wake: 0,
-            });
+            *slot = Some(Node { instance, machine, wake: 0 });
         }
         if let Some(at) = deadline {
             self.schedule(at.max(self.now), Pending::Wake { node, wake: 0 });
@@ -118,20 +100,13 @@ impl<M: Machine> World<M> {
     #[must_use]
     pub fn is_connected(&self, node: usize, peer: usize) -> bool {
         let (key, side) = pair(node, peer);
-        self.paths
-            .sessions
-            .get(&key)
-            .is_some_and(|s| s.up.get(side) == Some(&true))
+        self.paths.sessions.get(&key).is_some_and(|s| s.up.get(side) == Some(&true))
     }
 
     pub(super) fn is_up(&self, node: usize, peer: usize, number: u64) -> bool {
         let (key, _) = pair(node, peer);
         self.is_connected(node, peer)
-            && self
-                .paths
-                .sessions
-                .get(&key)
-                .is_some_and(|s| s.number == number)
+            && self.paths.sessions.get(&key).is_some_and(|s| s.number == number)
     }
 
     fn dial_from(&mut self, node: usize) {
@@ -155,10 +130,7 @@ impl<M: Machine> World<M> {
         }
         self.paths.sessions_made += 1;
         let number = self.paths.sessions_made;
-        let (least, most) = (
-            self.paths.weather.latency_min,
-            self.paths.weather.latency_max,
-        );
+        let (least, most) = (self.paths.weather.latency_min, self.paths.weather.latency_max);
         let up_at = [(); 2].map(|()| self.now + self.random.between(least, most));
         for (side, at) in up_at.into_iter().enumerate() {
             self.schedule(at, Pending::Up { pair, number, side });
@@ -213,23 +185,12 @@ impl<M: Machine> World<M> {
         if session.number != number {
             return;
         }
-        let told = session
-            .told
-            .get_mut(side)
-            .map(|told| std::mem::replace(told, true));
-        let up = session
-            .up
-            .get_mut(side)
-            .map(|up| std::mem::replace(up, false));
+        let told = session.told.get_mut(side).map(|told| std::mem::replace(told, true));
+        let up = session.up.get_mut(side).map(|up| std::mem::replace(up, false));
         if told == Some(false) && up == Some(true) {
             self.announce(pair, side, Input::NodeDown);
         }
-        if self
-            .paths
-            .sessions
-            .get(&pair)
-            .is_some_and(|s| s.told == [true; 2])
-        {
+        if self.paths.sessions.get(&pair).is_some_and(|s| s.told == [true; 2]) {
             self.paths.sessions.remove(&pair);
             self.redial(pair);
         }
@@ -246,11 +207,7 @@ impl<M: Machine> World<M> {
             return;
         };
         let [low, high] = session.lives.clone();
-        let (node, life, peer) = if side == 0 {
-            (pair.0, low, high)
-        } else {
-            (pair.1, high, low)
-        };
+        let (node, life, peer) = if side == 0 { (pair.0, low, high) } else { (pair.1, high, low) };
         if self.paths.weather.announced && self.instance(node) == Some(&life) {
             self.feed(node, input(peer));
         }

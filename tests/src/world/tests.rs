@@ -22,11 +22,7 @@ impl Machine for Counter {
     type Event = (NodeInstance, u64);
 
     fn new(_: NodeInstance, _: u64) -> Self {
-        Self {
-            peers: Vec::new(),
-            sent: 0,
-            beat: Duration::from_millis(50),
-        }
+        Self { peers: Vec::new(), sent: 0, beat: Duration::from_millis(50) }
     }
 
     fn handle(&mut self, now: Duration, input: InputOf<Self>, outputs: &mut Vec<OutputOf<Self>>) {
@@ -39,12 +35,7 @@ impl Machine for Counter {
                 self.sent += 1;
                 self.beat = now + Duration::from_millis(20);
                 let message = self.sent;
-                outputs.extend(
-                    self.peers
-                        .iter()
-                        .cloned()
-                        .map(|to| Output::Send { to, message }),
-                );
+                outputs.extend(self.peers.iter().cloned().map(|to| Output::Send { to, message }));
             }
         }
     }
@@ -74,11 +65,7 @@ impl Invariant<Counter> for SessionRules {
         let me = &step.instance;
         match &step.input {
             Input::NodeUp(peer) => {
-                if self
-                    .up
-                    .iter()
-                    .any(|(node, up, _)| node == me && up.node == peer.node)
-                {
+                if self.up.iter().any(|(node, up, _)| node == me && up.node == peer.node) {
                     return Err("up before the down of the old session".into());
                 }
                 self.up.push((me.clone(), peer.clone(), 0));
@@ -91,10 +78,7 @@ impl Invariant<Counter> for SessionRules {
                 }
             }
             Input::Received { from, message } => {
-                let known = self
-                    .up
-                    .iter_mut()
-                    .find(|(node, up, _)| node == me && up == from);
+                let known = self.up.iter_mut().find(|(node, up, _)| node == me && up == from);
                 let (_, _, last) = known.ok_or("message outside a session")?;
                 if *message <= *last || (*last != 0 && *message != *last + 1) {
                     return Err(format!("{message} after {last}"));
@@ -110,18 +94,12 @@ impl Invariant<Counter> for SessionRules {
 
 fn run(seed: u64, ordered: bool) -> (u64, u64) {
     let mut random = Random::new(seed);
-    let weather = if ordered {
-        Weather::sessions(&mut random)
-    } else {
-        Weather::lossy(&mut random)
-    };
+    let weather =
+        if ordered { Weather::sessions(&mut random) } else { Weather::lossy(&mut random) };
     let mut world: World<Counter> = World::new("world", seed, 4, weather);
     let seen = Rc::new(RefCell::new(0));
     if ordered {
-        world.check(SessionRules {
-            seen: Rc::clone(&seen),
-            up: Vec::new(),
-        });
+        world.check(SessionRules { seen: Rc::clone(&seen), up: Vec::new() });
     }
     let mut chaos = Chaos::new(seed);
     for _ in 0..200 {
@@ -130,11 +108,7 @@ fn run(seed: u64, ordered: bool) -> (u64, u64) {
     }
     Chaos::calm(&mut world, Duration::from_secs(10));
     for node in 0..4 {
-        assert_eq!(
-            world.machine(node).map(|counter| counter.peers.len()),
-            Some(3),
-            "seed {seed}"
-        );
+        assert_eq!(world.machine(node).map(|counter| counter.peers.len()), Some(3), "seed {seed}");
     }
     let seen = *seen.borrow();
     (world.trace_hash(), seen)
@@ -163,10 +137,7 @@ fn a_crash_loses_memory_and_raises_the_incarnation() {
     assert_eq!(world.alive(), [1]);
     world.restart(0);
     assert_eq!(world.machine(0).map(|counter| counter.sent), Some(0));
-    assert_eq!(
-        world.instance(0).map(|instance| instance.incarnation.0),
-        Some(2)
-    );
+    assert_eq!(world.instance(0).map(|instance| instance.incarnation.0), Some(2));
     world.run_for(Duration::from_secs(10));
     assert!(world.is_connected(0, 1) && world.is_connected(1, 0));
 }

@@ -21,18 +21,12 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn new() -> Self {
-        Self {
-            hash: FNV.0,
-            lines: VecDeque::new(),
-        }
+        Self { hash: FNV.0, lines: VecDeque::new() }
     }
 
     /// Adds a line.
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) {
-        let mut writer = Line {
-            hash: self.hash,
-            text: String::new(),
-        };
+        let mut writer = Line { hash: self.hash, text: String::new() };
         // Writing to a `Line` never fails.
         let _ = writer.write_fmt(line);
         let _ = writer.write_char('\n');
@@ -48,10 +42,7 @@ impl Trace {
     }
 
     pub(super) fn tail(&self) -> String {
-        self.lines
-            .iter()
-            .map(|line| format!("  {}\n", line.trim_end()))
-            .collect()
+        self.lines.iter().map(|line| format!("  {}\n", line.trim_end())).collect()
     }
 }
 

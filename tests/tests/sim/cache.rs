@@ -31,12 +31,8 @@ fn commands(random: &mut Random) -> Vec<Command> {
         550..620 => vec![Command::Put(watched, Some(time))],
         620..970 => vec![Command::Remove(watched)],
         970..985 => vec![Command::RestartCache],
-        985..994 => (0..BULK)
-            .map(|number| Command::Put(key("b", number), None))
-            .collect(),
-        _ => (0..BULK)
-            .map(|number| Command::Remove(key("b", number)))
-            .collect(),
+        985..994 => (0..BULK).map(|number| Command::Put(key("b", number), None)).collect(),
+        _ => (0..BULK).map(|number| Command::Remove(key("b", number))).collect(),
     }
 }
 
@@ -46,9 +42,7 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
     let weather = weather(&mut random);
     let len = 2 + random.index(4);
     let mut world: World<Node> = World::new(label, seed, len, weather);
-    world.check(CacheOracle::new(
-        (0..WATCHED).map(|number| key("k", number)).collect(),
-    ));
+    world.check(CacheOracle::new((0..WATCHED).map(|number| key("k", number)).collect()));
     world.check(CacheEvents::default());
     world.check(CacheAgreement);
     world.check(ContextBounded::default());
@@ -71,10 +65,7 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
 fn swarm(label: &'static str, weather: fn(&mut Random) -> Weather) {
     let seeds = seeds(200);
     let steps: u64 = seeds.iter().map(|seed| run(label, *seed, weather).1).sum();
-    println!(
-        "{label}: {} seeds, {steps} steps, 0 violations",
-        seeds.len()
-    );
+    println!("{label}: {} seeds, {steps} steps, 0 violations", seeds.len());
 }
 
 #[test]

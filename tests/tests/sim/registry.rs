@@ -41,17 +41,13 @@ fn command(random: &mut Random, node: &Node) -> Vec<Command> {
         560..760 => Command::Register(name, actor),
         760..820 => Command::ReRegister(name, actor),
         820..890 => Command::Unregister(name),
-        890..930 => Command::Monitor(if random.chance(500) {
-            Target::Scope
-        } else {
-            Target::Group(group)
-        }),
+        890..930 => {
+            Command::Monitor(if random.chance(500) { Target::Scope } else { Target::Group(group) })
+        }
         0..100 | 930..980 => Command::Spawn,
         980..996 => Command::RestartRegistries,
         _ => {
-            return (0..HERD)
-                .map(|number| Command::Join(key("h", number), actor))
-                .collect();
+            return (0..HERD).map(|number| Command::Join(key("h", number), actor)).collect();
         }
     }]
 }
@@ -73,9 +69,7 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
     for _ in 0..150 {
         chaos.strike(&mut world);
         let node = random.index(len);
-        let commands = world
-            .machine(node)
-            .map(|machine| command(&mut random, machine));
+        let commands = world.machine(node).map(|machine| command(&mut random, machine));
         for command in commands.unwrap_or_default() {
             world.command(node, command);
         }
@@ -90,10 +84,7 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
 fn swarm(label: &'static str, weather: fn(&mut Random) -> Weather) {
     let seeds = seeds(200);
     let steps: u64 = seeds.iter().map(|seed| run(label, *seed, weather).1).sum();
-    println!(
-        "{label}: {} seeds, {steps} steps, 0 violations",
-        seeds.len()
-    );
+    println!("{label}: {} seeds, {steps} steps, 0 violations", seeds.len());
 }
 
 #[test]

@@ -33,11 +33,7 @@ fn sessions_keep_their_promises_under_faults_and_recover() {
     }
     let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
     assert!(sum(|run| run.delivered) > 0 && sum(|run| run.ups) > 0);
-    println!(
-        "session: {} seeds, {} steps, 0 violations",
-        runs.len(),
-        sum(|run| run.steps)
-    );
+    println!("session: {} seeds, {} steps, 0 violations", runs.len(), sum(|run| run.steps));
     println!(
         "         {} sessions made, {} envelopes delivered",
         sum(|run| run.ups),
@@ -62,10 +58,7 @@ fn dials_that_cross_make_one_session() {
         let greater = net.nodes[1].as_ref().unwrap();
         made_by_the_greater += usize::from(greater.sessions()[0].1.side == Side::Dialled);
     }
-    assert!(
-        made_by_the_greater * 2 > seeds.len(),
-        "the greater name wins most races"
-    );
+    assert!(made_by_the_greater * 2 > seeds.len(), "the greater name wins most races");
 }
 
 fn run(seed: u64) -> Run {
@@ -74,9 +67,7 @@ fn run(seed: u64) -> Run {
     let mut net = Net::new(seed, len);
     net.loss_permille = faults.loss;
     for _ in 0..250 {
-        let pause = faults
-            .random
-            .between(Duration::ZERO, Duration::from_millis(300));
+        let pause = faults.random.between(Duration::ZERO, Duration::from_millis(300));
         net.run_for(pause);
         faults.strike(&mut net);
         connect_all(&mut net, &mut faults.random);
@@ -117,18 +108,12 @@ fn all_are_connected_once(net: &Net) {
     for node in net.nodes.iter().flatten() {
         let sessions = node.sessions();
         if sessions.len() != net.nodes.len() - 1 {
-            net.fail(&format!(
-                "{:?} is connected to {sessions:?} only",
-                node.me()
-            ));
+            net.fail(&format!("{:?} is connected to {sessions:?} only", node.me()));
         }
         for (peer, key) in sessions {
             let other = net.nodes.iter().flatten().find(|other| *other.me() == peer);
             let Some(other) = other else {
-                net.fail(&format!(
-                    "{:?} is connected to {peer:?}, which is gone",
-                    node.me()
-                ));
+                net.fail(&format!("{:?} is connected to {peer:?}, which is gone", node.me()));
             };
             let mut theirs = other.sessions().into_iter();
             let same = theirs.any(|(back, theirs)| {
@@ -136,10 +121,7 @@ fn all_are_connected_once(net: &Net) {
                 back == *node.me() && theirs.id == key.id && crossed
             });
             if !same {
-                net.fail(&format!(
-                    "{:?} and {peer:?} have different sessions",
-                    node.me()
-                ));
+                net.fail(&format!("{:?} and {peer:?} have different sessions", node.me()));
             }
         }
     }

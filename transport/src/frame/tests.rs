@@ -45,11 +45,7 @@ async fn frames_come_out_whole_however_they_arrive() {
         expected.push((seq, body.to_vec()));
     }
     for piece in [1, 3, 9, 1000, bytes.len()] {
-        assert_eq!(
-            cut(&bytes, piece).await.unwrap(),
-            expected,
-            "pieces of {piece}"
-        );
+        assert_eq!(cut(&bytes, piece).await.unwrap(), expected, "pieces of {piece}");
     }
 }
 
@@ -57,11 +53,7 @@ async fn frames_come_out_whole_however_they_arrive() {
 async fn truncated_frame_does_not_come_out() {
     let bytes = frame(0, FrameKind::Envelope, b"abc");
     for cut_at in 0..bytes.len() {
-        assert_eq!(
-            cut(&bytes[..cut_at], 64).await.unwrap(),
-            [],
-            "cut at {cut_at}"
-        );
+        assert_eq!(cut(&bytes[..cut_at], 64).await.unwrap(), [], "cut at {cut_at}");
     }
 }
 
@@ -70,10 +62,7 @@ async fn frame_that_is_too_large_is_refused_by_its_length_alone() {
     let length = u32::try_from(FRAME_BYTES_MAX + 6).unwrap();
     let mut frames = Frames::default();
     frames.fill(&mut &length.to_le_bytes()[..]).await.unwrap();
-    assert_eq!(
-        frames.next(),
-        Err(FrameError::TooLarge(FRAME_BYTES_MAX + 6))
-    );
+    assert_eq!(frames.next(), Err(FrameError::TooLarge(FRAME_BYTES_MAX + 6)));
     assert!(frames.bytes.capacity() <= READ_BYTES);
 }
 
@@ -94,10 +83,7 @@ async fn malformed_headers_are_refused() {
     let mut unknown = frame(0, FrameKind::Envelope, b"");
     unknown[8] = 9;
     assert_eq!(cut(&unknown, 64).await, Err(FrameError::UnknownKind(9)));
-    assert_eq!(
-        cut(&[4, 0, 0, 0, 0], 64).await,
-        Err(FrameError::TooShort(4))
-    );
+    assert_eq!(cut(&[4, 0, 0, 0, 0], 64).await, Err(FrameError::TooShort(4)));
 }
 
 #[tokio::test]

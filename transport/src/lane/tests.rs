@@ -40,10 +40,7 @@ fn message_that_does_not_encode_leaves_no_trace() {
         out.push(1);
         Err(postcard::Error::SerializeSeqLengthUnknown)
     });
-    assert!(matches!(
-        error,
-        Err(AppendError::Refused(OutletError::Encode(_)))
-    ));
+    assert!(matches!(error, Err(AppendError::Refused(OutletError::Encode(_)))));
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         lane.append(FrameKind::Envelope, Urgency::Forced, &mut |out| {
             out.push(1);
@@ -61,10 +58,7 @@ fn message_that_does_not_encode_leaves_no_trace() {
 fn envelope_larger_than_a_frame_is_refused() {
     let lane = Lane::default();
     append(&lane, Urgency::Forced, FRAME_BYTES_MAX).unwrap();
-    let error = OutletError::TooLarge {
-        bytes: FRAME_BYTES_MAX + 1,
-        bytes_max: FRAME_BYTES_MAX,
-    };
+    let error = OutletError::TooLarge { bytes: FRAME_BYTES_MAX + 1, bytes_max: FRAME_BYTES_MAX };
     let refused = append(&lane, Urgency::Forced, FRAME_BYTES_MAX + 1);
     assert_eq!(refused, Err(AppendError::Refused(error)));
     assert_eq!(take(&lane).1, FRAME_BYTES_MAX + 9);
@@ -78,18 +72,12 @@ async fn soft_limit_refuses_until_the_batch_is_written() {
     assert_eq!(append(&lane, Urgency::Refusable, 1), overloaded);
     append(&lane, Urgency::Forced, 1).unwrap();
     take(&lane);
-    assert_eq!(
-        append(&lane, Urgency::Refusable, 1),
-        overloaded,
-        "in flight counts"
-    );
+    assert_eq!(append(&lane, Urgency::Refusable, 1), overloaded, "in flight counts");
     let mut ready = Box::pin(lane.ready());
     let soon = Duration::from_millis(1);
     assert!(timeout(soon, &mut ready).await.is_err());
     lane.written();
-    timeout(Duration::from_secs(5), ready)
-        .await
-        .expect("there is room");
+    timeout(Duration::from_secs(5), ready).await.expect("there is room");
     append(&lane, Urgency::Refusable, 1).unwrap();
 }
 
@@ -100,15 +88,9 @@ fn hard_limit_overflows() {
         append(&lane, Urgency::Forced, FRAME_BYTES_MAX).unwrap();
     }
     let left = LANE_BYTES_HARD - 3 * (FRAME_BYTES_MAX + 9) - 9;
-    assert_eq!(
-        append(&lane, Urgency::Forced, left + 1),
-        Err(AppendError::Overflowed)
-    );
+    assert_eq!(append(&lane, Urgency::Forced, left + 1), Err(AppendError::Overflowed));
     append(&lane, Urgency::Forced, left).unwrap();
-    assert_eq!(
-        append(&lane, Urgency::Forced, 0),
-        Err(AppendError::Overflowed)
-    );
+    assert_eq!(append(&lane, Urgency::Forced, 0), Err(AppendError::Overflowed));
 }
 
 #[tokio::test]
@@ -119,11 +101,7 @@ async fn finished_lane_is_written_to_its_end_and_closed_one_is_not() {
     lane.finish(&[0]);
     assert_eq!(append(&lane, Urgency::Forced, 1), closed());
     lane.ready().await;
-    assert_eq!(
-        take(&lane),
-        (Some(Work::Write), 10 + 10),
-        "the goodbye is the last frame"
-    );
+    assert_eq!(take(&lane), (Some(Work::Write), 10 + 10), "the goodbye is the last frame");
     assert_eq!(take(&lane), (Some(Work::Finish), 0));
 
     let lane = Lane::default();

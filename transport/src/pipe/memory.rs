@@ -46,10 +46,7 @@ impl MemoryNetwork {
     /// The way in for the node at `memory:NAME`.
     #[must_use]
     pub fn pipe(&self, name: &str) -> Arc<MemoryPipe> {
-        Arc::new(MemoryPipe {
-            network: self.clone(),
-            name: name.to_owned(),
-        })
+        Arc::new(MemoryPipe { network: self.clone(), name: name.to_owned() })
     }
 
     /// Ends all connections between two names, and refuses new ones until [`MemoryNetwork::heal`].
@@ -89,13 +86,7 @@ impl MemoryNetwork {
     }
 
     fn set(&self, one: &str, other: &str, condition: Condition) {
-        let wires: Vec<_> = self
-            .0
-            .lock()
-            .wires
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let wires: Vec<_> = self.0.lock().wires.iter().filter_map(Weak::upgrade).collect();
         for wire in wires {
             if wire.ends == pair(one, other) {
                 wire.set(condition);
@@ -151,10 +142,7 @@ impl MemoryPipe {
         let Some(listener) = listener.filter(|_| !network.parted.contains(&ends)) else {
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
-        let wire = Arc::new(Wire {
-            ends,
-            state: Mutex::default(),
-        });
+        let wire = Arc::new(Wire { ends, state: Mutex::default() });
         let (here, there) = tokio::io::duplex(BUFFER_BYTES);
         let there = connection(there, &wire, 2, &self.name);
         if listener.try_send(there).is_err() {
@@ -274,16 +262,8 @@ fn connection(stream: DuplexStream, wire: &Arc<Wire>, index: usize, remote: &str
     let (read, write) = tokio::io::split(stream);
     let wire = wire.clone();
     Connection {
-        read: Box::new(Half {
-            stream: read,
-            wire: wire.clone(),
-            index,
-        }),
-        write: Box::new(Half {
-            stream: write,
-            wire,
-            index: index + 1,
-        }),
+        read: Box::new(Half { stream: read, wire: wire.clone(), index }),
+        write: Box::new(Half { stream: write, wire, index: index + 1 }),
         remote_address: format!("{SCHEME}{remote}"),
     }
 }

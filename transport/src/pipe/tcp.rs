@@ -49,10 +49,7 @@ impl Pipe for TcpPipe {
         Box::pin(async move {
             let listener = TcpListener::bind(&address).await?;
             let local_address = listener.local_addr()?.to_string();
-            let listener = Listener {
-                listener,
-                local_address,
-            };
+            let listener = Listener { listener, local_address };
             Ok(Box::new(listener) as Box<dyn PipeListener>)
         })
     }
@@ -81,9 +78,5 @@ fn connection(stream: TcpStream, remote_address: String) -> io::Result<Connectio
     // Writers gather by themselves; waiting for more would only add delay.
     stream.set_nodelay(true)?;
     let (read, write) = stream.into_split();
-    Ok(Connection {
-        read: Box::new(read),
-        write: Box::new(write),
-        remote_address,
-    })
+    Ok(Connection { read: Box::new(read), write: Box::new(write), remote_address })
 }

@@ -10,10 +10,7 @@ use super::{Connection, DialError, MemoryNetwork, Pipe, TcpPipe};
 
 /// Each pipe, with an address to listen on.
 fn pipes() -> Vec<(Arc<dyn Pipe>, &'static str)> {
-    vec![
-        (Arc::new(TcpPipe), "127.0.0.1:0"),
-        (MemoryNetwork::default().pipe("a"), "memory:a"),
-    ]
+    vec![(Arc::new(TcpPipe), "127.0.0.1:0"), (MemoryNetwork::default().pipe("a"), "memory:a")]
 }
 
 async fn connected(pipe: &Arc<dyn Pipe>, address: &str) -> (Connection, Connection) {
@@ -30,10 +27,8 @@ async fn bytes_arrive_in_order_both_ways() {
         let sent: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         for _ in 0..2 {
             let mut received = vec![0; sent.len()];
-            let (wrote, read) = tokio::join!(
-                one.write.write_all(&sent),
-                other.read.read_exact(&mut received)
-            );
+            let (wrote, read) =
+                tokio::join!(one.write.write_all(&sent), other.read.read_exact(&mut received));
             wrote.unwrap();
             read.unwrap();
             assert!(received == sent, "{pipe:?}");
@@ -74,10 +69,7 @@ async fn nobody_listening_is_unreachable() {
         let local = listener.local_address();
         drop(listener);
         let refused = pipe.dial(&local).await;
-        assert!(
-            matches!(refused, Err(DialError::Unreachable(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(DialError::Unreachable(_))), "{refused:?}");
     }
 }
 
@@ -85,10 +77,7 @@ async fn nobody_listening_is_unreachable() {
 async fn address_is_listened_on_once() {
     for (pipe, address) in pipes() {
         let listener = pipe.listen(address).await.unwrap();
-        assert!(
-            pipe.listen(&listener.local_address()).await.is_err(),
-            "{pipe:?}"
-        );
+        assert!(pipe.listen(&listener.local_address()).await.is_err(), "{pipe:?}");
     }
 }
 

@@ -82,13 +82,7 @@ enum Stage {
 
 impl Attempt {
     fn new(key: SessionKey, stage: Stage, lanes: u8, expires: Option<Duration>) -> Self {
-        Self {
-            key,
-            stage,
-            lanes,
-            joined: 0,
-            expires,
-        }
+        Self { key, stage, lanes, joined: 0, expires }
     }
 
     fn has(&self, lane: u8) -> bool {
@@ -105,12 +99,7 @@ impl State {
     /// `join_timeout` is abandoned.
     #[must_use]
     pub fn new(me: NodeId, join_timeout: Duration) -> Self {
-        Self {
-            me,
-            join_timeout,
-            peers: BTreeMap::new(),
-            is_stopping: false,
-        }
+        Self { me, join_timeout, peers: BTreeMap::new(), is_stopping: false }
     }
 
     /// When [`Input::Elapsed`] is due.
@@ -173,10 +162,7 @@ impl State {
         if peer.attempt.is_some() {
             return outbox.push(Output::Busy);
         }
-        let key = SessionKey {
-            side: Side::Dialled,
-            id,
-        };
+        let key = SessionKey { side: Side::Dialled, id };
         peer.attempt = Some(Attempt::new(key, Stage::Calling, lanes, None));
         outbox.push(Output::Dial { node, key });
     }
@@ -232,10 +218,7 @@ impl State {
         let stage = Stage::Agreed(claim.peer.incarnation);
         let attempt = Attempt::new(key, stage, claim.lanes, expires);
         if let Some(before) = self.peer(&node).attempt.replace(attempt) {
-            outbox.push(Output::Abandon {
-                node: node.clone(),
-                key: before.key,
-            });
+            outbox.push(Output::Abandon { node: node.clone(), key: before.key });
         }
         // A live session is of an earlier incarnation here, or the claim would be refused.
         self.close(&node, &DownReason::Closed, outbox);
@@ -307,9 +290,8 @@ impl State {
     /// Makes a complete attempt the live session, if there is none.
     fn promote(&mut self, node: &NodeId, outbox: &mut Vec<Output>) {
         let peer = self.peer(node);
-        let Some(attempt) = peer
-            .attempt
-            .take_if(|attempt| peer.live.is_none() && attempt.is_complete())
+        let Some(attempt) =
+            peer.attempt.take_if(|attempt| peer.live.is_none() && attempt.is_complete())
         else {
             return;
         };
@@ -318,11 +300,7 @@ impl State {
             return;
         };
         let key = attempt.key;
-        peer.live = Some(Live {
-            key,
-            incarnation,
-            is_closing: false,
-        });
+        peer.live = Some(Live { key, incarnation, is_closing: false });
         let node = node.clone();
         let peer = NodeInstance { node, incarnation };
         outbox.push(Output::Up { peer, key });
@@ -342,10 +320,7 @@ impl State {
 
     fn abandon(&mut self, node: &NodeId, outbox: &mut Vec<Output>) {
         if let Some(attempt) = self.peer(node).attempt.take() {
-            outbox.push(Output::Abandon {
-                node: node.clone(),
-                key: attempt.key,
-            });
+            outbox.push(Output::Abandon { node: node.clone(), key: attempt.key });
         }
     }
 
@@ -367,8 +342,5 @@ impl State {
 }
 
 fn key_of(claim: &Claim) -> SessionKey {
-    SessionKey {
-        side: Side::Accepted,
-        id: claim.session,
-    }
+    SessionKey { side: Side::Accepted, id: claim.session }
 }

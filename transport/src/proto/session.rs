@@ -119,18 +119,8 @@ impl State {
     /// A session that is up as of `now`.
     #[must_use]
     pub fn new(now: Duration, lanes: u8, heartbeat: Duration, silent: Duration) -> Self {
-        let lane = || Lane {
-            heard: now,
-            sent: now,
-            is_flushed: false,
-            has_ended: false,
-        };
-        Self {
-            heartbeat,
-            silent,
-            lanes: (0..lanes).map(|_| lane()).collect(),
-            phase: Phase::Open,
-        }
+        let lane = || Lane { heard: now, sent: now, is_flushed: false, has_ended: false };
+        Self { heartbeat, silent, lanes: (0..lanes).map(|_| lane()).collect(), phase: Phase::Open }
     }
 
     /// When [`Input::Elapsed`] is due. May rise with every input; falls only when an output says

@@ -81,9 +81,7 @@ fn deliver<R: Receiver>(delivery: &Delivery<R>, lane: u8, frame: &Frame<'_>) -> 
         debug_assert!(false, "readers start after the session is up");
         return Ok(());
     };
-    receiver
-        .deliver(frame.body)
-        .map_err(|violation| violation.to_string())
+    receiver.deliver(frame.body).map_err(|violation| violation.to_string())
 }
 
 fn on_goodbye(session: &Session, lane: u8, frame: &Frame<'_>) -> Result<Next, String> {

@@ -30,21 +30,9 @@ async fn raw(net: &Net, node: &Node) -> Connection {
 
 fn dialler(cookie: &[u8], lane: u8) -> Dialler {
     let me = instance("raw@h", 1);
-    let pulse = Pulse {
-        heartbeat_ms: 1000,
-        silent_ms: 5000,
-    };
-    let party = Party {
-        me: me.clone(),
-        hidden: false,
-        pulse,
-    };
-    let claim = Claim {
-        peer: me,
-        session: 1,
-        lane,
-        lanes: LANES,
-    };
+    let pulse = Pulse { heartbeat_ms: 1000, silent_ms: 5000 };
+    let party = Party { me: me.clone(), hidden: false, pulse };
+    let claim = Claim { peer: me, session: 1, lane, lanes: LANES };
     let wanted = "a@h".parse().unwrap();
     Dialler::new(party, Cookie::new(cookie), wanted, &claim, vec![], [9; 32])
 }
@@ -55,9 +43,7 @@ async fn join(net: &Net, node: &Node, cookie: &[u8], lane: u8) -> Result<Connect
     let mut dialler = dialler(cookie, lane);
     greet::send(&mut connection, dialler.hello()).await.unwrap();
     loop {
-        let bytes = greet::receive(&mut connection, Expect::Greeting)
-            .await
-            .unwrap();
+        let bytes = greet::receive(&mut connection, Expect::Greeting).await.unwrap();
         let message = wire::decode::<Handshake>(&bytes).unwrap();
         let mut outbox = Vec::new();
         dialler.handle(Some(message.clone()), &mut outbox);
@@ -101,44 +87,22 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
     let mut unknown = frame(0, FrameKind::Envelope, b"");
     unknown[8] = 77;
     let cases: [(&str, u8, Vec<u8>); 8] = [
-        (
-            "a frame that is too large",
-            1,
-            too_large.to_le_bytes().to_vec(),
-        ),
+        ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
         ("a frame without a header", 1, vec![0; 4]),
         ("a frame of an unknown kind", 1, unknown),
         ("a gap", 1, frame(1, FrameKind::Envelope, b"x")),
         ("a repeat", 1, frame(0, FrameKind::Envelope, b"x").repeat(2)),
-        (
-            "an envelope on the control lane",
-            0,
-            frame(0, FrameKind::Envelope, b"x"),
-        ),
-        (
-            "a heartbeat with a body",
-            0,
-            frame(0, FrameKind::Heartbeat, b"x"),
-        ),
-        (
-            "a goodbye of no kind",
-            0,
-            frame(0, FrameKind::Goodbye, b"\xff"),
-        ),
+        ("an envelope on the control lane", 0, frame(0, FrameKind::Envelope, b"x")),
+        ("a heartbeat with a body", 0, frame(0, FrameKind::Heartbeat, b"x")),
+        ("a goodbye of no kind", 0, frame(0, FrameKind::Goodbye, b"\xff")),
     ];
     for net in Net::all() {
         let (a, b) = bystanders(&net).await;
         for (n, (what, lane, bytes)) in cases.iter().enumerate() {
             let mut lanes = session(&net, &a).await;
-            lanes[usize::from(*lane)]
-                .write
-                .write_all(bytes)
-                .await
-                .unwrap();
-            a.sees(what, |events| {
-                events.iter().filter(|event| is_violation(event)).count() > n
-            })
-            .await;
+            lanes[usize::from(*lane)].write.write_all(bytes).await.unwrap();
+            a.sees(what, |events| events.iter().filter(|event| is_violation(event)).count() > n)
+                .await;
             ends(&mut lanes[0]).await;
             ends(&mut lanes[1]).await;
         }
@@ -161,8 +125,7 @@ async fn frame_cut_short_by_the_end_is_not_delivered() {
         lanes[1].write.shutdown().await.unwrap();
         let raw = "raw@h".parse().unwrap();
         let down = crate::testing::Event::Down(raw, DownReason::Closed);
-        a.sees("the down", |events| events.last() == Some(&down))
-            .await;
+        a.sees("the down", |events| events.last() == Some(&down)).await;
         assert_eq!(a.events().len(), 3, "two ups and a down: {:?}", a.events());
         ends(&mut lanes[0]).await;
         a.talks_to(&b, "undisturbed").await;
@@ -196,13 +159,8 @@ async fn unknown_version_is_told_ours() {
         let mut hello = dialler(b"secret", 0).hello().clone();
         (hello.preamble.version_min, hello.preamble.version_max) = (8, 9);
         greet::send(&mut connection, &hello).await.unwrap();
-        let bytes = greet::receive(&mut connection, Expect::Plain)
-            .await
-            .unwrap();
-        let refusal = Refusal::Version {
-            version_min: 1,
-            version_max: 1,
-        };
+        let bytes = greet::receive(&mut connection, Expect::Plain).await.unwrap();
+        let refusal = Refusal::Version { version_min: 1, version_max: 1 };
         assert_eq!(wire::decode(&bytes), Some(Handshake::Refuse(refusal)));
         ends(&mut connection).await;
         a.talks_to(&b, "undisturbed").await;
@@ -221,24 +179,14 @@ async fn listener_of_another_version_fails_the_connect() {
         let address = listener.local_address();
         let answer = async {
             let mut connection = listener.accept().await.unwrap();
-            let bytes = greet::receive(&mut connection, Expect::Plain)
-                .await
-                .unwrap();
+            let bytes = greet::receive(&mut connection, Expect::Plain).await.unwrap();
             assert!(matches!(Opening::decode(&bytes), Opening::Hello(_)));
-            let refusal = Refusal::Version {
-                version_min: 8,
-                version_max: 9,
-            };
-            greet::send(&mut connection, &Handshake::Refuse(refusal))
-                .await
-                .unwrap();
+            let refusal = Refusal::Version { version_min: 8, version_max: 9 };
+            greet::send(&mut connection, &Handshake::Refuse(refusal)).await.unwrap();
         };
         let raw = "raw@h".parse().unwrap();
         let (refused, ()) = tokio::join!(a.connect_at(raw, &address), answer);
-        assert!(
-            matches!(refused, Err(ConnectError::HandshakeFailed { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ConnectError::HandshakeFailed { .. })), "{refused:?}");
         a.talks_to(&b, "undisturbed").await;
     }
 }
@@ -260,10 +208,7 @@ async fn random_bytes_on_the_listening_port_are_closed() {
             let mut connection = raw(&net, &a).await;
             let bytes: Vec<u8> = match n {
                 0 => b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
-                1 => u32::try_from(HANDSHAKE_BYTES_MAX + 1)
-                    .unwrap()
-                    .to_le_bytes()
-                    .to_vec(),
+                1 => u32::try_from(HANDSHAKE_BYTES_MAX + 1).unwrap().to_le_bytes().to_vec(),
                 _ => {
                     let body = (0..n).flat_map(|_| random().to_le_bytes());
                     let length = u32::try_from(8 * n).unwrap().to_le_bytes();
@@ -307,11 +252,7 @@ async fn session_that_is_never_completed_is_given_up() {
     let lanes = session(&net, &a).await;
     assert_eq!(lanes.len(), usize::from(LANES));
     a.sees("the whole one", |events| {
-        events
-            .iter()
-            .filter(|event| matches!(event, crate::testing::Event::Up(_)))
-            .count()
-            == 2
+        events.iter().filter(|event| matches!(event, crate::testing::Event::Up(_))).count() == 2
     })
     .await;
     a.talks_to(&b, "undisturbed").await;

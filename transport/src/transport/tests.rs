@@ -52,15 +52,11 @@ async fn envelopes_arrive_once_and_in_order() {
                 out.resize(out.len() + (n % 300) as usize, 0);
                 Ok(())
             };
-            while outlet
-                .send(LaneKey(3), Urgency::Refusable, &mut encode)
-                .is_err()
-            {
+            while outlet.send(LaneKey(3), Urgency::Refusable, &mut encode).is_err() {
                 outlet.ready(LaneKey(3)).await;
             }
         }
-        b.sees("all envelopes", |events| events.len() > 20_000)
-            .await;
+        b.sees("all envelopes", |events| events.len() > 20_000).await;
         let delivered = b.events().into_iter().filter_map(|event| match event {
             Event::Delivered(_, envelope) => Some(u32::from_le_bytes(*envelope.first_chunk()?)),
             Event::Up(_) | Event::Down(..) => None,
@@ -76,14 +72,10 @@ async fn large_envelope_arrives_whole_and_a_larger_one_is_refused() {
         let large = vec![7; crate::FRAME_BYTES_MAX];
         a.send(&b, &large).unwrap();
         let event = Event::Delivered(a.id(), large);
-        b.sees("the large one", |events| events.contains(&event))
-            .await;
+        b.sees("the large one", |events| events.contains(&event)).await;
         let more = vec![7; crate::FRAME_BYTES_MAX + 1];
         a.outlet(&b).ready(LaneKey(0)).await;
-        assert!(matches!(
-            a.send(&b, &more),
-            Err(OutletError::TooLarge { .. })
-        ));
+        assert!(matches!(a.send(&b, &more), Err(OutletError::TooLarge { .. })));
         a.talks_to(&b, "still here").await;
     }
 }
@@ -131,16 +123,10 @@ async fn shutdown_is_seen_as_such_by_all_peers() {
             assert!(a.events().contains(&down), "before the shutdown is over");
             peer.sees_down(&a, DownReason::Shutdown).await;
         }
-        assert!(
-            b.events()
-                .contains(&Event::Delivered(a.id(), b"last".to_vec()))
-        );
+        assert!(b.events().contains(&Event::Delivered(a.id(), b"last".to_vec())));
         assert_eq!(a.connect(&b).await, Err(ConnectError::NoTransport));
         let refused = b.connect(&a).await;
-        assert!(
-            matches!(refused, Err(ConnectError::Unreachable { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ConnectError::Unreachable { .. })), "{refused:?}");
     }
 }
 
@@ -152,11 +138,7 @@ async fn crossing_dials_make_one_session() {
             let (at_a, at_b) = tokio::join!(a.connect(&b), b.connect(&a));
             assert_eq!((at_a, at_b), (Ok(()), Ok(())), "round {round} of {net:?}");
             a.talks_to(&b, "hello").await;
-            assert_eq!(
-                (ups_of(&a.events()), ups_of(&b.events())),
-                (1, 1),
-                "round {round}"
-            );
+            assert_eq!((ups_of(&a.events()), ups_of(&b.events())), (1, 1), "round {round}");
         }
     }
 }
@@ -185,10 +167,7 @@ async fn later_incarnation_replaces_the_earlier_after_its_down() {
         assert_eq!(b.events(), [first, down, second]);
         a.sees_down(&b, DownReason::Closed).await;
         let refused = a.connect(&b).await;
-        assert!(
-            matches!(refused, Err(ConnectError::HandshakeFailed { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ConnectError::HandshakeFailed { .. })), "{refused:?}");
         c.connect(&b).await.unwrap();
         b.sees_up(&c).await;
         b.talks_to(&again, "to the later one").await;
@@ -215,15 +194,9 @@ async fn connects_that_cannot_succeed_say_why() {
         let unknown = dial::connect(a.hub.clone(), node(), None).await;
         assert_eq!(unknown, Err(ConnectError::NoAddress(node())));
         let bad = a.connect_at(node(), "nowhere").await;
-        assert!(
-            matches!(bad, Err(ConnectError::BadAddress { .. })),
-            "{bad:?}"
-        );
+        assert!(matches!(bad, Err(ConnectError::BadAddress { .. })), "{bad:?}");
         let other = a.connect_at(node(), &b.address).await;
-        assert!(
-            matches!(other, Err(ConnectError::HandshakeFailed { .. })),
-            "{other:?}"
-        );
+        assert!(matches!(other, Err(ConnectError::HandshakeFailed { .. })), "{other:?}");
         assert_eq!((a.events(), b.events()), (vec![], vec![]));
     }
 }
@@ -237,10 +210,7 @@ async fn runtime_that_refuses_a_greeting_or_an_envelope_ends_that_session() {
         };
         let rude = Node::start_as(&net, "r", 1, greeting).await;
         let refused = a.connect(&rude).await;
-        assert!(
-            matches!(refused, Err(ConnectError::HandshakeFailed { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ConnectError::HandshakeFailed { .. })), "{refused:?}");
         let c = Node::start(&net, "c").await;
         c.connect(&b).await.unwrap();
         c.send(&b, BAD_ENVELOPE).unwrap();
@@ -265,16 +235,8 @@ async fn silent_peer_is_found_by_heartbeats() {
     let from = Instant::now();
     for (node, peer) in [(&a, &b), (&b, &a)] {
         node.sees_down(peer, DownReason::HeartbeatTimeout).await;
-        assert!(
-            from.elapsed() >= Duration::from_secs(4),
-            "{:?}",
-            from.elapsed()
-        );
-        assert!(
-            from.elapsed() <= Duration::from_secs(6),
-            "{:?}",
-            from.elapsed()
-        );
+        assert!(from.elapsed() >= Duration::from_secs(4), "{:?}", from.elapsed());
+        assert!(from.elapsed() <= Duration::from_secs(6), "{:?}", from.elapsed());
     }
     b.talks_to(&c, "undisturbed").await;
 }
@@ -306,10 +268,7 @@ async fn cut_connection_is_a_closed_session_that_can_be_made_again() {
     a.sees_down(&b, DownReason::Closed).await;
     b.sees_down(&a, DownReason::Closed).await;
     let refused = b.connect(&a).await;
-    assert!(
-        matches!(refused, Err(ConnectError::Unreachable { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::Unreachable { .. })), "{refused:?}");
     network.heal("a", "b");
     b.connect(&a).await.unwrap();
     b.talks_to(&a, "again").await;
@@ -325,11 +284,7 @@ async fn black_hole_is_bounded_by_the_connect_timeout() {
     let from = Instant::now();
     let swallowed = a.connect_at(b.clone(), "memory:x").await;
     assert_eq!(swallowed, Err(ConnectError::Timeout(b)));
-    assert!(
-        from.elapsed() <= Duration::from_millis(5100),
-        "{:?}",
-        from.elapsed()
-    );
+    assert!(from.elapsed() <= Duration::from_millis(5100), "{:?}", from.elapsed());
     a.talks_to(&c, "undisturbed").await;
 }
 
@@ -447,21 +402,12 @@ async fn configs_that_cannot_work_are_refused() {
     assert!(matches!(empty, Some(StartError::EmptyCookie)));
     let mut never = config();
     never.heartbeat = Duration::ZERO;
-    assert!(matches!(
-        open(never).await.err(),
-        Some(StartError::BadHeartbeat)
-    ));
+    assert!(matches!(open(never).await.err(), Some(StartError::BadHeartbeat)));
     let mut none = config();
     none.missed_max = 0;
-    assert!(matches!(
-        open(none).await.err(),
-        Some(StartError::BadHeartbeat)
-    ));
+    assert!(matches!(open(none).await.err(), Some(StartError::BadHeartbeat)));
     let mut taken = config();
     taken.listen = Some("memory:a".to_owned());
-    assert!(matches!(
-        open(taken).await.err(),
-        Some(StartError::Listen { .. })
-    ));
+    assert!(matches!(open(taken).await.err(), Some(StartError::Listen { .. })));
     assert!(!format!("{:?}", config()).contains("secret"));
 }

@@ -8,19 +8,12 @@ use super::{
 };
 
 pub(crate) fn instance(name: &str, incarnation: u64) -> NodeInstance {
-    NodeInstance {
-        node: name.parse().unwrap(),
-        incarnation: Incarnation(incarnation),
-    }
+    NodeInstance { node: name.parse().unwrap(), incarnation: Incarnation(incarnation) }
 }
 
 pub(crate) fn hello() -> Hello {
     Hello {
-        preamble: Preamble {
-            magic: MAGIC,
-            version_min: VERSION,
-            version_max: VERSION,
-        },
+        preamble: Preamble { magic: MAGIC, version_min: VERSION, version_max: VERSION },
         dialler: instance("a@h", 7),
         wanted: "b@h".parse().unwrap(),
         hidden: false,
@@ -43,10 +36,7 @@ pub(crate) fn challenge() -> Challenge {
 }
 
 fn pulse() -> Pulse {
-    Pulse {
-        heartbeat_ms: 1000,
-        silent_ms: 5000,
-    }
+    Pulse { heartbeat_ms: 1000, silent_ms: 5000 }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -67,10 +57,8 @@ fn golden(message: &Handshake, expected: &str) {
 #[test]
 fn hello_has_its_bytes() {
     let bytes = postcard::to_allocvec(&hello()).unwrap();
-    let expected = format!(
-        "5354524c0101 0361406807 03624068 00 ac02 00 02 e807 8827 {}",
-        "01".repeat(32)
-    );
+    let expected =
+        format!("5354524c0101 0361406807 03624068 00 ac02 00 02 e807 8827 {}", "01".repeat(32));
     assert_eq!(hex(&bytes), expected.replace(' ', ""));
     assert_eq!(Opening::decode(&bytes), Opening::Hello(Box::new(hello())));
 }
@@ -78,35 +66,18 @@ fn hello_has_its_bytes() {
 #[test]
 fn handshake_messages_have_their_bytes() {
     let challenge_bytes = format!("00 01 0362406809 01 e807 8827 {}", "02".repeat(32));
+    golden(&Handshake::Challenge(challenge()), &challenge_bytes.replace(' ', ""));
+    golden(&Handshake::Proof([3; 32]), &format!("01{}", "03".repeat(32)));
     golden(
-        &Handshake::Challenge(challenge()),
-        &challenge_bytes.replace(' ', ""),
-    );
-    golden(
-        &Handshake::Proof([3; 32]),
-        &format!("01{}", "03".repeat(32)),
-    );
-    golden(
-        &Handshake::Welcome {
-            proof: [4; 32],
-            greeting: vec![0xaa],
-        },
+        &Handshake::Welcome { proof: [4; 32], greeting: vec![0xaa] },
         &format!("02{}01aa", "04".repeat(32)),
     );
-    golden(
-        &Handshake::Ready {
-            greeting: vec![0xbb, 0xcc],
-        },
-        "0302bbcc",
-    );
+    golden(&Handshake::Ready { greeting: vec![0xbb, 0xcc] }, "0302bbcc");
 }
 
 #[test]
 fn refusals_have_their_bytes() {
-    let version = Refusal::Version {
-        version_min: 1,
-        version_max: 2,
-    };
+    let version = Refusal::Version { version_min: 1, version_max: 2 };
     let refusals = [
         (version, "04000102"),
         (Refusal::NotThisNode("b@h".parse().unwrap()), "040103624068"),
@@ -125,11 +96,7 @@ fn refusals_have_their_bytes() {
 
 #[test]
 fn frame_kinds_and_goodbyes_have_their_bytes() {
-    let kinds = [
-        FrameKind::Envelope,
-        FrameKind::Heartbeat,
-        FrameKind::Goodbye,
-    ];
+    let kinds = [FrameKind::Envelope, FrameKind::Heartbeat, FrameKind::Goodbye];
     assert_eq!(kinds.map(FrameKind::byte), [1, 2, 3]);
     for byte in 0..=u8::MAX {
         assert!(FrameKind::of(byte).is_none_or(|kind| kind.byte() == byte));

@@ -26,23 +26,14 @@ fn a_clock_an_hour_ahead_drags_nobody_and_freezes_no_key() {
     let mut clock = Clock::default();
     let ahead = Stamp((2 * HOUR_MS) << 16);
     clock.observe(HOUR_MS, ahead);
-    assert!(
-        clock.stamp(HOUR_MS, Some(ahead)) > ahead,
-        "the next write of that key wins"
-    );
-    assert!(
-        clock.stamp(HOUR_MS, None) < ahead,
-        "other keys are stamped as before"
-    );
+    assert!(clock.stamp(HOUR_MS, Some(ahead)) > ahead, "the next write of that key wins");
+    assert!(clock.stamp(HOUR_MS, None) < ahead, "other keys are stamped as before");
 }
 
 #[test]
 fn the_end_of_time_is_no_panic() {
     let mut clock = Clock::default();
-    assert_eq!(
-        clock.stamp(u64::MAX, Some(Stamp(u64::MAX))),
-        Stamp(u64::MAX)
-    );
+    assert_eq!(clock.stamp(u64::MAX, Some(Stamp(u64::MAX))), Stamp(u64::MAX));
     clock.observe(u64::MAX, Stamp(u64::MAX));
     assert_eq!(clock.stamp(0, None), Stamp(u64::MAX));
 }

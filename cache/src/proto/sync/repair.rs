@@ -36,21 +36,10 @@ impl State {
             }
             Message::Groups { sums } => self.on_groups(from, &sums, outbox),
             Message::Buckets { groups } => self.on_buckets(from, groups, outbox),
-            Message::Inventory {
-                part,
-                seen,
-                dots,
-                last,
-            } => {
+            Message::Inventory { part, seen, dots, last } => {
                 self.on_inventory(from, part, seen, dots, last, outbox);
             }
-            Message::Verdict {
-                part,
-                gone,
-                wanted,
-                dropped,
-                last,
-            } => {
+            Message::Verdict { part, gone, wanted, dropped, last } => {
                 self.note_progress(from, dropped);
                 self.on_verdict(from, &part, gone, wanted, last, outbox);
             }
@@ -87,13 +76,7 @@ impl State {
 
     fn on_digest(&mut self, from: &NodeInstance, root: u64, context: u64, outbox: &mut Outbox) {
         if root != self.map.root() {
-            send(
-                from,
-                Message::Groups {
-                    sums: self.map.groups().to_vec(),
-                },
-                outbox,
-            );
+            send(from, Message::Groups { sums: self.map.groups().to_vec() }, outbox);
         } else if context != self.map.context().hash() {
             self.send_context(from, true, outbox);
         }
@@ -107,15 +90,7 @@ impl State {
             for ranges in ranges.as_slice().chunks(CONTEXT_RANGES_MAX) {
                 if len + ranges.len() > CONTEXT_RANGES_MAX {
                     let seen = std::mem::take(&mut seen);
-                    send(
-                        to,
-                        Message::Context {
-                            root,
-                            seen,
-                            asks: false,
-                        },
-                        outbox,
-                    );
+                    send(to, Message::Context { root, seen, asks: false }, outbox);
                     len = 0;
                 }
                 seen.push(((**replica).clone(), ranges.to_vec()));
@@ -155,10 +130,7 @@ impl State {
         let groups: Vec<_> = differ
             .take(GROUPS)
             .filter_map(|(group, _)| {
-                Some((
-                    u8::try_from(group).ok()?,
-                    self.map.buckets_of(group).collect(),
-                ))
+                Some((u8::try_from(group).ok()?, self.map.buckets_of(group).collect()))
             })
             .collect();
         if !groups.is_empty() {
@@ -186,16 +158,7 @@ impl State {
         let last_index = inventories.len().saturating_sub(1);
         for (index, (part, dots)) in inventories.into_iter().enumerate() {
             let (seen, last) = (seen.clone(), index == last_index);
-            send(
-                from,
-                Message::Inventory {
-                    part,
-                    seen,
-                    dots,
-                    last,
-                },
-                outbox,
-            );
+            send(from, Message::Inventory { part, seen, dots, last }, outbox);
         }
     }
 
@@ -211,22 +174,14 @@ impl State {
             let next_key = last_key.is_some_and(|last| last != key);
             if let (true, Some(last)) = (next_key && dots.len() >= INVENTORY_DOTS_MAX, last_key) {
                 let upto = Some(last.to_vec());
-                let part = Part {
-                    bucket: number,
-                    after: after.take(),
-                    upto: upto.clone(),
-                };
+                let part = Part { bucket: number, after: after.take(), upto: upto.clone() };
                 inventories.push((part, convert::to_dots(std::mem::take(&mut dots))));
                 after = upto;
             }
             dots.push(&write.dot);
             last_key = Some(key);
         }
-        let part = Part {
-            bucket: number,
-            after,
-            upto: None,
-        };
+        let part = Part { bucket: number, after, upto: None };
         inventories.push((part, convert::to_dots(dots)));
     }
 
@@ -243,14 +198,11 @@ impl State {
         outbox: &mut Outbox,
     ) {
         let seen: BTreeMap<_, _> = seen.into_iter().collect();
-        let mut theirs: BTreeSet<Dot> = convert::from_dots(dots, self.map.context())
-            .into_iter()
-            .collect();
+        let mut theirs: BTreeSet<Dot> =
+            convert::from_dots(dots, self.map.context()).into_iter().collect();
         let (mut dropped, mut lacking, mut bytes) = (Vec::new(), Vec::new(), 0);
         let bucket = usize::from(part.bucket);
-        for (key, write) in self
-            .map
-            .writes_in(bucket, part.after.as_deref(), part.upto.as_deref())
+        for (key, write) in self.map.writes_in(bucket, part.after.as_deref(), part.upto.as_deref())
         {
             let key = Arc::clone(key);
             if theirs.remove(&write.dot) {
@@ -258,17 +210,9 @@ impl State {
             }
             let prefix = seen.get(&*write.dot.replica).copied().unwrap_or(0);
             if write.dot.counter <= prefix {
-                dropped.push(KeyDelta {
-                    key,
-                    writes: Vec::new(),
-                    gone: vec![write.dot.clone()],
-                });
+                dropped.push(KeyDelta { key, writes: Vec::new(), gone: vec![write.dot.clone()] });
             } else if bytes < DELTA_BYTES_MAX {
-                let delta = KeyDelta {
-                    key,
-                    writes: vec![write.clone()],
-                    gone: Vec::new(),
-                };
+                let delta = KeyDelta { key, writes: vec![write.clone()], gone: Vec::new() };
                 bytes += weight(&delta);
                 lacking.push(delta);
             }
@@ -278,21 +222,10 @@ impl State {
             self.join(delta, outbox);
         }
         send_deltas(from, lacking, true, outbox);
-        let (gone, wanted): (Vec<_>, Vec<_>) = theirs
-            .iter()
-            .partition(|dot| self.map.context().contains(dot));
+        let (gone, wanted): (Vec<_>, Vec<_>) =
+            theirs.iter().partition(|dot| self.map.context().contains(dot));
         let (gone, wanted) = (convert::to_dots(gone), convert::to_dots(wanted));
-        send(
-            from,
-            Message::Verdict {
-                part,
-                gone,
-                wanted,
-                dropped: moved,
-                last,
-            },
-            outbox,
-        );
+        send(from, Message::Verdict { part, gone, wanted, dropped: moved, last }, outbox);
     }
 
     fn on_verdict(
@@ -304,31 +237,19 @@ impl State {
         last: bool,
         outbox: &mut Outbox,
     ) {
-        let gone: BTreeSet<Dot> = convert::from_dots(gone, self.map.context())
-            .into_iter()
-            .collect();
-        let wanted: BTreeSet<Dot> = convert::from_dots(wanted, self.map.context())
-            .into_iter()
-            .collect();
+        let gone: BTreeSet<Dot> =
+            convert::from_dots(gone, self.map.context()).into_iter().collect();
+        let wanted: BTreeSet<Dot> =
+            convert::from_dots(wanted, self.map.context()).into_iter().collect();
         let (mut dropped, mut lacking, mut bytes) = (Vec::new(), Vec::new(), 0);
         let bucket = usize::from(part.bucket);
-        for (key, write) in self
-            .map
-            .writes_in(bucket, part.after.as_deref(), part.upto.as_deref())
+        for (key, write) in self.map.writes_in(bucket, part.after.as_deref(), part.upto.as_deref())
         {
             let key = Arc::clone(key);
             if gone.contains(&write.dot) {
-                dropped.push(KeyDelta {
-                    key,
-                    writes: Vec::new(),
-                    gone: vec![write.dot.clone()],
-                });
+                dropped.push(KeyDelta { key, writes: Vec::new(), gone: vec![write.dot.clone()] });
             } else if wanted.contains(&write.dot) && bytes < DELTA_BYTES_MAX {
-                let delta = KeyDelta {
-                    key,
-                    writes: vec![write.clone()],
-                    gone: Vec::new(),
-                };
+                let delta = KeyDelta { key, writes: vec![write.clone()], gone: Vec::new() };
                 bytes += weight(&delta);
                 lacking.push(delta);
             }
@@ -373,8 +294,5 @@ fn send_deltas(to: &NodeInstance, deltas: Vec<KeyDelta>, repair: bool, outbox: &
 }
 
 fn send(to: &NodeInstance, message: Message, outbox: &mut Outbox) {
-    outbox.push(Output::Send {
-        to: vec![to.clone()],
-        message,
-    });
+    outbox.push(Output::Send { to: vec![to.clone()], message });
 }

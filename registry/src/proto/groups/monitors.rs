@@ -70,12 +70,6 @@ impl Monitors {
 
     /// The monitors of `group`, those of the scope among them.
     pub(super) fn watching(&self, group: &Key) -> Vec<MonitorId> {
-        self.groups
-            .get(group)
-            .into_iter()
-            .flatten()
-            .chain(&self.scope)
-            .copied()
-            .collect()
+        self.groups.get(group).into_iter().flatten().chain(&self.scope).copied().collect()
     }
 }

@@ -8,10 +8,7 @@ use crate::proto::{Input, Output};
 
 fn instance(name: &str) -> NodeInstance {
     let node = format!("{name}@test").parse().unwrap();
-    NodeInstance {
-        node,
-        incarnation: Incarnation(1),
-    }
+    NodeInstance { node, incarnation: Incarnation(1) }
 }
 
 fn scope() -> State {
@@ -28,12 +25,9 @@ fn key(text: &str) -> Key {
 
 fn events(outbox: &mut Outbox) -> Vec<(u64, Change, usize)> {
     let event = |output| match output {
-        Output::Event(Event {
-            pid,
-            change,
-            monitors,
-            ..
-        }) => Some((pid.serial(), change, monitors.len())),
+        Output::Event(Event { pid, change, monitors, .. }) => {
+            Some((pid.serial(), change, monitors.len()))
+        }
         Output::Send { .. } => None,
     };
     outbox.drain(..).filter_map(event).collect()
@@ -50,10 +44,7 @@ fn two_joins_need_two_leaves_and_show_once() {
     assert_eq!(events(&mut outbox), []);
     groups.leave(&key("g"), &pid(1), &mut outbox).unwrap();
     assert_eq!(events(&mut outbox), [(1, Change::Left, 0)]);
-    assert_eq!(
-        groups.leave(&key("g"), &pid(1), &mut outbox),
-        Err(GroupError::NotJoined)
-    );
+    assert_eq!(groups.leave(&key("g"), &pid(1), &mut outbox), Err(GroupError::NotJoined));
     assert_eq!(groups.groups().count(), 0, "an empty group does not exist");
 }
 
@@ -61,14 +52,8 @@ fn two_joins_need_two_leaves_and_show_once() {
 fn only_pids_of_this_life_join_and_leave() {
     let (mut groups, mut outbox) = (scope(), Vec::new());
     let foreign = AnyPid::unbound(instance("b"), 1);
-    assert_eq!(
-        groups.join(key("g"), &foreign, &mut outbox),
-        Err(GroupError::NotLocal)
-    );
-    assert_eq!(
-        groups.leave(&key("g"), &foreign, &mut outbox),
-        Err(GroupError::NotLocal)
-    );
+    assert_eq!(groups.join(key("g"), &foreign, &mut outbox), Err(GroupError::NotLocal));
+    assert_eq!(groups.leave(&key("g"), &foreign, &mut outbox), Err(GroupError::NotLocal));
     groups.pid_down(&foreign, &mut outbox);
     assert_eq!(outbox, []);
 }
@@ -82,10 +67,7 @@ fn a_death_leaves_all_groups_whatever_the_joins() {
     groups.join(key("g"), &pid(2), &mut outbox).unwrap();
     groups.pid_down(&pid(1), &mut outbox);
     assert_eq!(groups.groups().collect::<Vec<_>>(), [&key("g")]);
-    assert_eq!(
-        groups.local_members(&key("g")).collect::<Vec<_>>(),
-        [&pid(2)]
-    );
+    assert_eq!(groups.local_members(&key("g")).collect::<Vec<_>>(), [&pid(2)]);
 }
 
 #[test]
@@ -99,10 +81,7 @@ fn a_monitor_hears_what_comes_after_its_snapshot() {
     outbox.clear();
     groups.join(key("g"), &pid(2), &mut outbox).unwrap();
     groups.join(key("h"), &pid(2), &mut outbox).unwrap();
-    assert_eq!(
-        events(&mut outbox),
-        [(2, Change::Joined, 2), (2, Change::Joined, 1)]
-    );
+    assert_eq!(events(&mut outbox), [(2, Change::Joined, 2), (2, Change::Joined, 1)]);
     assert!(groups.demonitor(id) && !groups.demonitor(id));
     groups.leave(&key("g"), &pid(2), &mut outbox).unwrap();
     assert_eq!(events(&mut outbox), [(2, Change::Left, 1)]);

@@ -10,10 +10,7 @@ const NOW: Duration = Duration::ZERO;
 
 fn instance(name: &str) -> NodeInstance {
     let node = format!("{name}@test").parse().unwrap();
-    NodeInstance {
-        node,
-        incarnation: Incarnation(1),
-    }
+    NodeInstance { node, incarnation: Incarnation(1) }
 }
 
 fn scope(name: &str) -> State {
@@ -66,14 +63,7 @@ fn hand_over(
         match output {
             Output::Event(event) => told.push(event),
             Output::Send { message, .. } => {
-                to.handle(
-                    NOW,
-                    Input::Received {
-                        from: instance(from),
-                        message,
-                    },
-                    answers,
-                );
+                to.handle(NOW, Input::Received { from: instance(from), message }, answers);
             }
         }
     }
@@ -84,10 +74,7 @@ fn owner(names: &State, name: &str) -> Option<AnyPid> {
 }
 
 fn losses(events: &[Event]) -> Vec<&Event> {
-    events
-        .iter()
-        .filter(|event| !matches!(event, Event::Changed { .. }))
-        .collect()
+    events.iter().filter(|event| !matches!(event, Event::Changed { .. })).collect()
 }
 
 #[test]
@@ -97,10 +84,7 @@ fn a_name_is_taken_until_it_is_given_up() {
     let taken = NameError::Taken { owner: pid("a", 1) };
     assert_eq!(register(&mut names, "n", &pid("a", 2)), Err(taken));
     names.unregister(&key("n"), &mut Vec::new()).unwrap();
-    assert_eq!(
-        names.unregister(&key("n"), &mut Vec::new()),
-        Err(NameError::NotRegistered)
-    );
+    assert_eq!(names.unregister(&key("n"), &mut Vec::new()), Err(NameError::NotRegistered));
     register(&mut names, "n", &pid("a", 2)).unwrap();
     assert_eq!(owner(&names, "n"), Some(pid("a", 2)));
     assert_eq!(names.names_of(&pid("a", 1)).count(), 0);
@@ -109,10 +93,7 @@ fn a_name_is_taken_until_it_is_given_up() {
 #[test]
 fn only_pids_of_this_life_are_registered_here() {
     let mut names = scope("a");
-    assert_eq!(
-        register(&mut names, "n", &pid("b", 1)),
-        Err(NameError::NotLocal)
-    );
+    assert_eq!(register(&mut names, "n", &pid("b", 1)), Err(NameError::NotLocal));
 }
 
 #[test]
@@ -122,10 +103,7 @@ fn a_death_frees_all_names() {
     register(&mut names, "m", &pid("a", 1)).unwrap();
     register(&mut names, "o", &pid("a", 2)).unwrap();
     names.pid_down(&pid("a", 1), &mut Vec::new());
-    assert_eq!(
-        names.names().map(|(name, _)| name).collect::<Vec<_>>(),
-        [&key("o")]
-    );
+    assert_eq!(names.names().map(|(name, _)| name).collect::<Vec<_>>(), [&key("o")]);
 }
 
 #[test]
@@ -134,17 +112,10 @@ fn of_two_owners_the_loser_alone_is_told_once() {
     register(&mut a, "n", &pid("a", 1)).unwrap();
     register(&mut b, "n", &pid("b", 1)).unwrap();
     let (told_a, told_b) = connect(&mut a, &mut b);
-    let conflict = Event::Conflict {
-        name: key("n"),
-        loser: pid("a", 1),
-        winner: pid("b", 1),
-    };
+    let conflict = Event::Conflict { name: key("n"), loser: pid("a", 1), winner: pid("b", 1) };
     assert_eq!(losses(&told_a), [&conflict]);
     assert_eq!(losses(&told_b), Vec::<&Event>::new());
-    assert_eq!(
-        (owner(&a, "n"), owner(&b, "n")),
-        (Some(pid("b", 1)), Some(pid("b", 1)))
-    );
+    assert_eq!((owner(&a, "n"), owner(&b, "n")), (Some(pid("b", 1)), Some(pid("b", 1))));
 }
 
 #[test]
@@ -164,19 +135,11 @@ fn a_name_that_is_moved_is_no_conflict() {
     register(&mut b, "n", &pid("b", 1)).unwrap();
     connect(&mut a, &mut b);
     let mut outbox = Vec::new();
-    a.re_register(key("n"), &pid("a", 1), Metadata::EMPTY, &mut outbox)
-        .unwrap();
+    a.re_register(key("n"), &pid("a", 1), Metadata::EMPTY, &mut outbox).unwrap();
     let (_, told_b) = settle(&mut a, outbox, &mut b, Vec::new());
-    let moved = Event::Moved {
-        name: key("n"),
-        from: pid("b", 1),
-        to: pid("a", 1),
-    };
+    let moved = Event::Moved { name: key("n"), from: pid("b", 1), to: pid("a", 1) };
     assert_eq!(losses(&told_b), [&moved]);
-    assert_eq!(
-        (owner(&a, "n"), owner(&b, "n")),
-        (Some(pid("a", 1)), Some(pid("a", 1)))
-    );
+    assert_eq!((owner(&a, "n"), owner(&b, "n")), (Some(pid("a", 1)), Some(pid("a", 1))));
     let elsewhere = NameError::OwnedElsewhere { owner: pid("a", 1) };
     assert_eq!(b.unregister(&key("n"), &mut Vec::new()), Err(elsewhere));
 }
@@ -185,11 +148,7 @@ fn a_name_that_is_moved_is_no_conflict() {
 fn metadata_travels_with_the_name() {
     let (mut a, mut b) = (scope("a"), scope("b"));
     let metadata = Metadata::new(b"shard 7").unwrap();
-    a.register(key("n"), &pid("a", 1), metadata.clone(), &mut Vec::new())
-        .unwrap();
+    a.register(key("n"), &pid("a", 1), metadata.clone(), &mut Vec::new()).unwrap();
     connect(&mut a, &mut b);
-    assert_eq!(
-        b.whereis(&key("n")).map(|owner| &owner.metadata),
-        Some(&metadata)
-    );
+    assert_eq!(b.whereis(&key("n")).map(|owner| &owner.metadata), Some(&metadata));
 }

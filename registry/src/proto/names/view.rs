@@ -26,18 +26,8 @@ pub struct Owner {
 
 impl Owner {
     fn new(node: NodeInstance, claim: Claim) -> Self {
-        let Claim {
-            order,
-            serial,
-            replaces,
-            metadata,
-        } = claim;
-        Self {
-            pid: AnyPid::unbound(node, serial),
-            order,
-            replaces,
-            metadata,
-        }
+        let Claim { order, serial, replaces, metadata } = claim;
+        Self { pid: AnyPid::unbound(node, serial), order, replaces, metadata }
     }
 
     fn beats(&self, other: &Self) -> bool {
@@ -66,12 +56,7 @@ impl View {
         &mut self,
         changed: Changed<Key, Claim>,
     ) -> Option<(Option<Owner>, Option<Owner>)> {
-        let Changed {
-            owner: node,
-            key: name,
-            after,
-            ..
-        } = changed;
+        let Changed { owner: node, key: name, after, .. } = changed;
         let (before, mut claims) = match self.claims.remove(&name) {
             None => (None, Vec::new()),
             Some((owner, mut others)) => {

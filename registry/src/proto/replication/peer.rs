@@ -34,13 +34,7 @@ pub(super) struct Range<K, V> {
 enum Progress<K> {
     /// The owner's facts at the delta `number` are known up to the key `cursor` (none of them, if
     /// `number` is unknown); the rest was asked for.
-    Asking {
-        number: Option<u64>,
-        cursor: Option<K>,
-        request: u64,
-        retry_at: Duration,
-        tries: u32,
-    },
+    Asking { number: Option<u64>, cursor: Option<K>, request: u64, retry_at: Duration, tries: u32 },
     /// All of the owner's facts at the delta `number`.
     Whole { number: u64 },
 }
@@ -57,18 +51,9 @@ pub(super) struct Peer<K, V> {
 
 impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
     pub(super) fn new(now: Duration) -> Self {
-        let progress = Progress::Asking {
-            number: None,
-            cursor: None,
-            request: 0,
-            retry_at: now,
-            tries: 0,
-        };
-        Self {
-            facts: BTreeMap::new(),
-            stream: None,
-            progress,
-        }
+        let progress =
+            Progress::Asking { number: None, cursor: None, request: 0, retry_at: now, tries: 0 };
+        Self { facts: BTreeMap::new(), stream: None, progress }
     }
 
     pub(super) fn retry_at(&self) -> Option<Duration> {
@@ -84,25 +69,13 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
         let (number, cursor, tries) = match (need, &self.progress) {
             (Need::Nothing, _) | (Need::Rest, Progress::Whole { .. }) => return None,
             (Need::All, _) => (None, None, 0),
-            (
-                Need::Rest,
-                Progress::Asking {
-                    number,
-                    cursor,
-                    tries,
-                    ..
-                },
-            ) => (*number, cursor.clone(), *tries),
+            (Need::Rest, Progress::Asking { number, cursor, tries, .. }) => {
+                (*number, cursor.clone(), *tries)
+            }
         };
         let wait = RETRY_MAX.min(RETRY_MIN * 2_u32.saturating_pow(tries));
         let (retry_at, tries, after) = (now + wait, tries.saturating_add(1), cursor.clone());
-        self.progress = Progress::Asking {
-            number,
-            cursor,
-            request,
-            retry_at,
-            tries,
-        };
+        self.progress = Progress::Asking { number, cursor, request, retry_at, tries };
         Some(after)
     }
 
@@ -111,11 +84,7 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
     pub(super) fn on_discover(&mut self, stream: u64) -> Need {
         let known = self.stream.is_none_or(|known| known == stream);
         match self.progress {
-            Progress::Asking {
-                number: None,
-                tries: 2..,
-                ..
-            } => Need::All,
+            Progress::Asking { number: None, tries: 2.., .. } => Need::All,
             Progress::Asking { .. } | Progress::Whole { .. } if known => Need::Nothing,
             Progress::Asking { .. } | Progress::Whole { .. } => {
                 self.stream = Some(stream);
@@ -132,13 +101,8 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
         range: Range<K, V>,
         changes: &mut Changes<K, V>,
     ) -> Need {
-        let Progress::Asking {
-            number,
-            cursor,
-            request: asked,
-            retry_at,
-            tries,
-        } = &mut self.progress
+        let Progress::Asking { number, cursor, request: asked, retry_at, tries } =
+            &mut self.progress
         else {
             return Need::Nothing;
         };
@@ -156,12 +120,7 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
         self.stream = Some(stream);
         let last = range.facts.last().map(|(key, _)| key.clone());
         let (next, need) = match range.rest {
-            Rest::Nothing => (
-                Progress::Whole {
-                    number: range.number,
-                },
-                Need::Nothing,
-            ),
+            Rest::Nothing => (Progress::Whole { number: range.number }, Need::Nothing),
             // More is promised after no key at all: the peer is wrong, the retry asks again.
             Rest::Follows | Rest::OnRequest if last.is_none() => return Need::Nothing,
             Rest::Follows | Rest::OnRequest => {
@@ -169,24 +128,11 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
                 let asks = range.rest == Rest::OnRequest;
                 let (retry_at, tries) = ((*retry_at).max(now + RETRY_MIN), (*tries).min(1));
                 let need = if asks { Need::Rest } else { Need::Nothing };
-                (
-                    Progress::Asking {
-                        number,
-                        cursor,
-                        request,
-                        retry_at,
-                        tries,
-                    },
-                    need,
-                )
+                (Progress::Asking { number, cursor, request, retry_at, tries }, need)
             }
         };
         self.progress = next;
-        let last = if range.rest == Rest::Nothing {
-            None
-        } else {
-            last
-        };
+        let last = if range.rest == Rest::Nothing { None } else { last };
         self.replace(range.after, last, range.facts, changes);
         need
     }
@@ -202,10 +148,7 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
         let last = match &mut self.progress {
             // A delta before the first sync is part of that sync.
             Progress::Asking { number: None, .. } => return Need::Nothing,
-            Progress::Asking {
-                number: Some(last), ..
-            }
-            | Progress::Whole { number: last } => last,
+            Progress::Asking { number: Some(last), .. } | Progress::Whole { number: last } => last,
         };
         if same_stream && number <= *last {
             return Need::Nothing;
@@ -248,11 +191,7 @@ impl<K: Ord + Clone, V: Eq + Clone> Peer<K, V> {
         let mut facts: BTreeMap<K, V> = facts.into_iter().filter(|(key, _)| within(key)).collect();
         let old: Vec<K> = match (&after, &last) {
             (Some(after), Some(last)) if after >= last => Vec::new(),
-            _ => self
-                .facts
-                .range((lower, upper))
-                .map(|(key, _)| key.clone())
-                .collect(),
+            _ => self.facts.range((lower, upper)).map(|(key, _)| key.clone()).collect(),
         };
         for key in old {
             let after = facts.remove(&key);

@@ -17,10 +17,7 @@ const NOW: Duration = Duration::ZERO;
 
 fn instance(name: &str, incarnation: u64) -> NodeInstance {
     let node = format!("{name}@test").parse().unwrap();
-    NodeInstance {
-        node,
-        incarnation: Incarnation(incarnation),
-    }
+    NodeInstance { node, incarnation: Incarnation(incarnation) }
 }
 
 fn node(name: &str) -> Node {
@@ -29,11 +26,7 @@ fn node(name: &str) -> Node {
 
 fn put(node: &mut Node, keys: impl IntoIterator<Item = u32>) -> Outbox<u32, u32> {
     let mut outbox = Vec::new();
-    node.publish(
-        keys.into_iter().map(|key| (key, Some(1))).collect(),
-        &mut outbox,
-    )
-    .unwrap();
+    node.publish(keys.into_iter().map(|key| (key, Some(1))).collect(), &mut outbox).unwrap();
     outbox
 }
 
@@ -47,14 +40,7 @@ fn up(node: &mut Node, peer: &Node) -> Outbox<u32, u32> {
 fn deliver(from: &Node, sent: Outbox<u32, u32>, to: &mut Node) -> Outbox<u32, u32> {
     let mut outbox = Vec::new();
     for message in messages(&sent) {
-        to.handle(
-            NOW,
-            Input::Received {
-                from: from.me().clone(),
-                message,
-            },
-            &mut outbox,
-        );
+        to.handle(NOW, Input::Received { from: from.me().clone(), message }, &mut outbox);
     }
     outbox
 }
@@ -102,10 +88,7 @@ fn more_facts_than_one_request_brings_come_in_bounded_syncs() {
     let asked = deliver(&a, answer, &mut b);
     assert_eq!(messages(&asked).len(), 1);
     let answer = deliver(&b, asked, &mut a);
-    assert_eq!(
-        changes(&deliver(&a, answer, &mut b)),
-        [(len, None, Some(1))]
-    );
+    assert_eq!(changes(&deliver(&a, answer, &mut b)), [(len, None, Some(1))]);
     assert_eq!(b.copy_of(a.me()), Some(a.own()));
 }
 
@@ -134,15 +117,7 @@ fn a_lost_last_delta_shows_in_the_digest() {
     put(&mut a, [2]);
     let mut sent = Vec::new();
     a.handle(a.deadline().unwrap(), Input::Elapsed, &mut sent);
-    sent.retain(|out| {
-        matches!(
-            out,
-            Output::Send {
-                message: Message::Digest { .. },
-                ..
-            }
-        )
-    });
+    sent.retain(|out| matches!(out, Output::Send { message: Message::Digest { .. }, .. }));
     let asked = deliver(&a, sent, &mut b);
     let answer = deliver(&b, asked, &mut a);
     assert_eq!(changes(&deliver(&a, answer, &mut b)), [(2, None, Some(1))]);
@@ -187,14 +162,8 @@ fn a_registry_that_started_anew_is_asked_for_all_of_its_facts() {
     let asks = up(&mut again, &b);
     let answer = deliver(&again, asks, &mut b);
     let answer = deliver(&b, answer, &mut again);
-    assert_eq!(
-        changes(&deliver(&again, answer, &mut b)),
-        [(1, Some(1), None)]
-    );
-    assert!(
-        !put(&mut a, [9]).is_empty(),
-        "the old one is another machine"
-    );
+    assert_eq!(changes(&deliver(&again, answer, &mut b)), [(1, Some(1), None)]);
+    assert!(!put(&mut a, [9]).is_empty(), "the old one is another machine");
 }
 
 #[test]
@@ -207,10 +176,7 @@ fn a_question_without_an_answer_is_asked_again_less_and_less_often() {
         let at = a.deadline().unwrap();
         let mut outbox = Vec::new();
         a.handle(at, Input::Elapsed, &mut outbox);
-        if messages(&outbox)
-            .iter()
-            .any(|m| matches!(m, Message::Discover { .. }))
-        {
+        if messages(&outbox).iter().any(|m| matches!(m, Message::Discover { .. })) {
             waits.push(at - now);
             now = at;
         }

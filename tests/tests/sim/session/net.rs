@@ -143,10 +143,7 @@ impl Net {
         let ids: Vec<_> = self.connections.keys().copied().collect();
         for id in ids {
             for end in [0, 1] {
-                let held = self
-                    .connections
-                    .get_mut(&id)
-                    .map(|there| &mut there.held[end]);
+                let held = self.connections.get_mut(&id).map(|there| &mut there.held[end]);
                 for item in held.map(std::mem::take).unwrap_or_default() {
                     self.transmit(id, end, item);
                 }
@@ -176,11 +173,7 @@ impl Net {
                 break;
             }
             let ((at, _), event) = entry.remove_entry();
-            self.steps_at_now = if at > self.now {
-                0
-            } else {
-                self.steps_at_now + 1
-            };
+            self.steps_at_now = if at > self.now { 0 } else { self.steps_at_now + 1 };
             if self.steps_at_now > STEPS_AT_ONE_INSTANT_MAX {
                 self.fail("time does not move on");
             }
@@ -241,14 +234,9 @@ impl Net {
     }
 
     fn open(&mut self, index: usize, me: &NodeInstance, id: ConnectionId, to: &NodeId) {
-        let peer = (0..self.nodes.len())
-            .find(|node| Self::name(*node) == *to)
-            .unwrap();
+        let peer = (0..self.nodes.len()).find(|node| Self::name(*node) == *to).unwrap();
         let connection = Connection {
-            ends: [
-                (index, me.incarnation),
-                (peer, Incarnation(self.incarnations[peer])),
-            ],
+            ends: [(index, me.incarnation), (peer, Incarnation(self.incarnations[peer]))],
             last: [Duration::ZERO; 2],
             held: [Vec::new(), Vec::new()],
             is_closed: [false, self.nodes[peer].is_none()],
@@ -276,9 +264,7 @@ impl Net {
 
     /// Sends an item towards one end.
     fn transmit(&mut self, id: ConnectionId, to: usize, item: Item) {
-        let delay = self
-            .random
-            .between(Duration::from_micros(50), self.latency_max);
+        let delay = self.random.between(Duration::from_micros(50), self.latency_max);
         let arrival = self.now + delay;
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
@@ -300,9 +286,7 @@ impl Net {
             Event::Arrive(id, end, cuts, item) => self.arrive(id, end, cuts, item),
             Event::Wake(node, me) => {
                 let due = self.nodes[node].as_ref().filter(|node| *node.me() == me);
-                let due = due
-                    .and_then(Node::deadline)
-                    .is_some_and(|at| at <= self.now);
+                let due = due.and_then(Node::deadline).is_some_and(|at| at <= self.now);
                 if due {
                     self.feed(node, Input::Elapsed);
                 }

@@ -137,10 +137,7 @@ impl Node {
             party: Party {
                 me,
                 hidden: false,
-                pulse: Pulse {
-                    heartbeat_ms,
-                    silent_ms: 5 * heartbeat_ms,
-                },
+                pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
             },
             random,
             pending: BTreeMap::new(),
@@ -185,11 +182,7 @@ impl Node {
             Input::Ended(connection) => self.on_item(connection, None),
             Input::Connect(node) => {
                 let id = self.random.number();
-                self.decide(peers::Input::Connect {
-                    node,
-                    id,
-                    lanes: LANES,
-                });
+                self.decide(peers::Input::Connect { node, id, lanes: LANES });
             }
             Input::Disconnect(node) => {
                 self.decide(peers::Input::Disconnect(node));
@@ -205,10 +198,7 @@ impl Node {
 
     fn on_elapsed(&mut self) {
         let now = self.now;
-        let due = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| pending.expires <= now);
+        let due = self.pending.iter().filter(|(_, pending)| pending.expires <= now);
         let due: Vec<_> = due.map(|(connection, _)| *connection).collect();
         for connection in due {
             self.drop_pending(connection);
@@ -252,11 +242,7 @@ impl Node {
 
     fn on_handshake(&mut self, connection: ConnectionId, message: Message) {
         let mut outbox = Vec::new();
-        match self
-            .pending
-            .get_mut(&connection)
-            .map(|pending| &mut pending.step)
-        {
+        match self.pending.get_mut(&connection).map(|pending| &mut pending.step) {
             Some(Step::Dialling(dialler, ..)) => {
                 let message = match message {
                     Message::Handshake(message) => Some(message),
@@ -298,11 +284,7 @@ impl Node {
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
                 let peer = agreement.peer;
-                self.decide(peers::Input::Joined {
-                    peer: peer.clone(),
-                    key,
-                    lane,
-                });
+                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
                 // The control lane first: only then does the listener know the session.
                 let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
                 if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
@@ -316,10 +298,8 @@ impl Node {
     fn on_claim(&mut self, connection: ConnectionId, claim: Claim) {
         let verdict = self.decide(peers::Input::Claimed(claim.clone()));
         let mut outbox = Vec::new();
-        if let Some(Pending {
-            step: Step::Listening(listener, claimed),
-            ..
-        }) = self.pending.get_mut(&connection)
+        if let Some(Pending { step: Step::Listening(listener, claimed), .. }) =
+            self.pending.get_mut(&connection)
         {
             match verdict {
                 Some(peers::Output::Refused(refusal)) => {
@@ -340,10 +320,7 @@ impl Node {
         match &self.pending.get(&connection)?.step {
             Step::Dialling(_, node, key, lane) => Some((node.clone(), *key, *lane)),
             Step::Listening(_, claim) => claim.as_ref().map(|claim| {
-                let key = SessionKey {
-                    side: Side::Accepted,
-                    id: claim.session,
-                };
+                let key = SessionKey { side: Side::Accepted, id: claim.session };
                 (claim.peer.node.clone(), key, claim.lane)
             }),
         }
@@ -382,12 +359,7 @@ impl Node {
     }
 
     fn dial(&mut self, node: NodeId, key: SessionKey, lane: u8) {
-        let claim = Claim {
-            peer: self.party.me.clone(),
-            session: key.id,
-            lane,
-            lanes: LANES,
-        };
+        let claim = Claim { peer: self.party.me.clone(), session: key.id, lane, lanes: LANES };
         let nonce = self.nonce();
         let (party, wanted) = (self.party.clone(), node.clone());
         let dialler = Dialler::new(party, cookie(), wanted, &claim, vec![], nonce);
@@ -396,10 +368,7 @@ impl Node {
         let hello = Message::Hello(Box::new(dialler.hello().clone()));
         self.out.push(Output::Open(connection, node.clone()));
         self.send(connection, hello);
-        self.begin(
-            connection,
-            Step::Dialling(Box::new(dialler), node, key, lane),
-        );
+        self.begin(connection, Step::Dialling(Box::new(dialler), node, key, lane));
     }
 
     fn abandon(&mut self, node: &NodeId, key: SessionKey) {
@@ -423,15 +392,8 @@ impl Node {
 
     fn up(&mut self, peer: NodeInstance, key: SessionKey) {
         let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
-        assert_eq!(
-            parked.len(),
-            usize::from(LANES),
-            "a session is up without its lanes"
-        );
-        let lane = |connection: &ConnectionId| Lane {
-            connection: *connection,
-            ..Lane::default()
-        };
+        assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
+        let lane = |connection: &ConnectionId| Lane { connection: *connection, ..Lane::default() };
         let beat = Duration::from_millis(1500);
         let state = session::State::new(self.now, LANES, beat, 5 * beat);
         let node = peer.node.clone();
@@ -442,10 +404,7 @@ impl Node {
             lanes: parked.values().map(lane).collect(),
             down_at: None,
         };
-        assert!(
-            self.live.insert(node, live).is_none(),
-            "up before the down of the last one"
-        );
+        assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
         self.out.push(Output::Up(peer, key));
         for connection in parked.into_values() {
             for item in self.unread.remove(&connection).unwrap_or_default() {
@@ -532,13 +491,8 @@ impl Node {
             live.lanes[usize::from(lane)].envelopes += 1;
             let number = self.numbers.entry(node.clone()).or_default();
             *number += 1;
-            let envelope = Envelope {
-                from: self.party.me.clone(),
-                to,
-                lane,
-                number: *number,
-                in_lane,
-            };
+            let envelope =
+                Envelope { from: self.party.me.clone(), to, lane, number: *number, in_lane };
             self.write(&node, lane, Frame::Envelope(envelope));
         }
     }

@@ -41,9 +41,7 @@ impl Oracle {
     ) -> Result<(), String> {
         let who = (me.clone(), peer.node.clone());
         if let Some(before) = self.live.insert(who.clone(), (peer.clone(), key)) {
-            return Err(format!(
-                "{me:?}: up of {peer:?} before the down of {before:?}"
-            ));
+            return Err(format!("{me:?}: up of {peer:?} before the down of {before:?}"));
         }
         if let Some(before) = self.last_up.insert(who, peer.clone())
             && before.incarnation > peer.incarnation
@@ -57,10 +55,7 @@ impl Oracle {
         let ends = [Some(dialler.clone()), Some(listener.clone())];
         let known = self.ends.entry(key.id).or_insert_with(|| ends.clone());
         if *known != ends {
-            return Err(format!(
-                "session {} is between {known:?} and {ends:?}",
-                key.id
-            ));
+            return Err(format!("session {} is between {known:?} and {ends:?}", key.id));
         }
         self.ups += 1;
         Ok(())
@@ -75,9 +70,7 @@ impl Oracle {
         let who = (me.clone(), peer.node.clone());
         let live = self.live.remove(&who);
         if live != Some((peer.clone(), key)) {
-            return Err(format!(
-                "{me:?}: down of {peer:?} {key:?}, but {live:?} was up"
-            ));
+            return Err(format!("{me:?}: down of {peer:?} {key:?}, but {live:?} was up"));
         }
         Ok(())
     }
@@ -88,13 +81,7 @@ impl Oracle {
         key: SessionKey,
         envelope: &Envelope,
     ) -> Result<(), String> {
-        let Envelope {
-            from,
-            to,
-            lane,
-            number,
-            in_lane,
-        } = envelope;
+        let Envelope { from, to, lane, number, in_lane } = envelope;
         let who = (me.clone(), from.node.clone());
         if self.live.get(&who) != Some(&(from.clone(), key)) {
             return Err(format!("{me:?}: {envelope:?} without a session"));
@@ -107,10 +94,7 @@ impl Oracle {
             return Err(format!("{me:?}: {envelope:?} where {next} was due"));
         }
         *next += 1;
-        let last = self
-            .numbers
-            .entry((from.clone(), to.clone(), *lane))
-            .or_default();
+        let last = self.numbers.entry((from.clone(), to.clone(), *lane)).or_default();
         if *last >= *number {
             return Err(format!("{me:?}: {envelope:?} after number {last}"));
         }

@@ -36,11 +36,7 @@ impl Dialler {
         nonce: [u8; NONCE_BYTES],
     ) -> Self {
         let hello = Hello {
-            preamble: Preamble {
-                magic: MAGIC,
-                version_min: VERSION,
-                version_max: VERSION,
-            },
+            preamble: Preamble { magic: MAGIC, version_min: VERSION, version_max: VERSION },
             dialler: me.me.clone(),
             wanted,
             hidden: me.hidden,
@@ -50,13 +46,7 @@ impl Dialler {
             pulse: me.pulse,
             nonce,
         };
-        Self {
-            me,
-            cookie,
-            greeting,
-            hello,
-            step: Step::Greeted,
-        }
+        Self { me, cookie, greeting, hello, step: Step::Greeted }
     }
 
     /// What to send first.
@@ -100,20 +90,15 @@ impl Dialler {
             let failure = Failure::OtherNode(challenge.listener.node);
             return outbox.push(Output::Failed(failure));
         }
-        let proof = self
-            .cookie
-            .prove(Prover::Dialler, (&self.hello, &challenge));
+        let proof = self.cookie.prove(Prover::Dialler, (&self.hello, &challenge));
         outbox.push(Output::Challenged);
         outbox.push(Output::Send(Handshake::Proof(proof)));
         self.step = Step::Proved(challenge);
     }
 
     fn agreement(&self, challenge: Challenge, greeting: Vec<u8>) -> Agreement {
-        let peer = Party {
-            me: challenge.listener,
-            hidden: challenge.hidden,
-            pulse: challenge.pulse,
-        };
+        let peer =
+            Party { me: challenge.listener, hidden: challenge.hidden, pulse: challenge.pulse };
         agreement(&peer, &self.me, greeting)
     }
 }

@@ -46,12 +46,7 @@ impl Listener {
     /// A connection was accepted.
     #[must_use]
     pub fn new(me: Party, cookie: Cookie, nonce: [u8; NONCE_BYTES]) -> Self {
-        Self {
-            me,
-            cookie,
-            nonce,
-            step: Step::Waiting,
-        }
+        Self { me, cookie, nonce, step: Step::Waiting }
     }
 
     /// Something happened.
@@ -72,11 +67,7 @@ impl Listener {
                 Step::Welcomed(hello),
                 ListenerInput::Received(Some(Handshake::Ready { greeting })),
             ) => {
-                let peer = Party {
-                    me: hello.dialler,
-                    hidden: hello.hidden,
-                    pulse: hello.pulse,
-                };
+                let peer = Party { me: hello.dialler, hidden: hello.hidden, pulse: hello.pulse };
                 outbox.push(Output::Done(agreement(&peer, &self.me, greeting)));
             }
             (Step::Over, _) => {}
@@ -90,10 +81,7 @@ impl Listener {
         let hello = match opening {
             Opening::Hello(hello) => hello,
             Opening::Foreign => {
-                let refusal = Refusal::Version {
-                    version_min: VERSION,
-                    version_max: VERSION,
-                };
+                let refusal = Refusal::Version { version_min: VERSION, version_max: VERSION };
                 return refuse(refusal, outbox);
             }
             // To whom does not even say the magic, nothing is said.
@@ -125,10 +113,7 @@ impl Listener {
         proof: &[u8; PROOF_BYTES],
         outbox: &mut Vec<Output>,
     ) {
-        if !self
-            .cookie
-            .verifies(Prover::Dialler, (&hello, &challenge), proof)
-        {
+        if !self.cookie.verifies(Prover::Dialler, (&hello, &challenge), proof) {
             return refuse(Refusal::WrongCookie, outbox);
         }
         outbox.push(Output::Proven(Claim {

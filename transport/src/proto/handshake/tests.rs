@@ -9,33 +9,18 @@ fn party(name: &str, heartbeat_ms: u32) -> Party {
     Party {
         me: instance(name, 1),
         hidden: false,
-        pulse: Pulse {
-            heartbeat_ms,
-            silent_ms: 5 * heartbeat_ms,
-        },
+        pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
     }
 }
 
 fn claim(lane: u8) -> Claim {
-    Claim {
-        peer: instance("a@h", 1),
-        session: 5,
-        lane,
-        lanes: 2,
-    }
+    Claim { peer: instance("a@h", 1), session: 5, lane, lanes: 2 }
 }
 
 fn dialler(cookie: &[u8], wanted: &str) -> Dialler {
     let wanted = wanted.parse().unwrap();
     let greeting = b"from a".to_vec();
-    Dialler::new(
-        party("a@h", 100),
-        Cookie::new(cookie),
-        wanted,
-        &claim(0),
-        greeting,
-        [1; 32],
-    )
+    Dialler::new(party("a@h", 100), Cookie::new(cookie), wanted, &claim(0), greeting, [1; 32])
 }
 
 fn listener(cookie: &[u8]) -> Listener {
@@ -95,14 +80,8 @@ fn both_ends_agree_on_peer_pulse_and_greetings() {
     else {
         panic!("both are done");
     };
-    assert_eq!(
-        (at_a.peer.node.as_str(), &at_a.greeting[..]),
-        ("b@h", &b"from b"[..])
-    );
-    assert_eq!(
-        (at_b.peer.node.as_str(), &at_b.greeting[..]),
-        ("a@h", &b"from a"[..])
-    );
+    assert_eq!((at_a.peer.node.as_str(), &at_a.greeting[..]), ("b@h", &b"from b"[..]));
+    assert_eq!((at_b.peer.node.as_str(), &at_b.greeting[..]), ("a@h", &b"from a"[..]));
     for agreed in [at_a, at_b] {
         assert_eq!(agreed.heartbeat, Duration::from_millis(300));
         assert_eq!(agreed.silent, Duration::from_millis(1500));
@@ -114,10 +93,7 @@ fn wrong_cookie_is_refused_before_the_listener_proves_anything() {
     let (mut a, mut b) = (dialler(b"guess", "b@h"), listener(b"c"));
     let challenged = listen(&mut b, opened(&a));
     let proved = dial(&mut a, sent(&challenged));
-    assert_eq!(
-        listen(&mut b, received(&proved)),
-        refusing(Refusal::WrongCookie)
-    );
+    assert_eq!(listen(&mut b, received(&proved)), refusing(Refusal::WrongCookie));
 }
 
 #[test]
@@ -125,10 +101,7 @@ fn listener_that_does_not_know_the_cookie_is_left() {
     let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
     let challenged = listen(&mut b, opened(&a));
     dial(&mut a, sent(&challenged));
-    let faked = Handshake::Welcome {
-        proof: [0; 32],
-        greeting: vec![],
-    };
+    let faked = Handshake::Welcome { proof: [0; 32], greeting: vec![] };
     assert_eq!(dial(&mut a, faked), [Output::Failed(Failure::WrongCookie)]);
 }
 
@@ -141,10 +114,7 @@ fn own_proof_played_back_is_not_a_welcome() {
     };
     let greeting = vec![];
     let reflected = Handshake::Welcome { proof, greeting };
-    assert_eq!(
-        dial(&mut a, reflected),
-        [Output::Failed(Failure::WrongCookie)]
-    );
+    assert_eq!(dial(&mut a, reflected), [Output::Failed(Failure::WrongCookie)]);
 }
 
 #[test]
@@ -157,19 +127,13 @@ fn node_that_was_not_wanted_refuses_and_is_refused() {
     let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
     let challenged = sent(&listen(&mut b, opened(&a)));
     a.hello.wanted = "c@h".parse().unwrap();
-    assert_eq!(
-        dial(&mut a, challenged),
-        [Output::Failed(Failure::OtherNode(node()))]
-    );
+    assert_eq!(dial(&mut a, challenged), [Output::Failed(Failure::OtherNode(node()))]);
 }
 
 #[test]
 fn another_version_is_refused_with_ours() {
     let outputs = listen(&mut listener(b"c"), ListenerInput::Opened(Opening::Foreign));
-    let refusal = Refusal::Version {
-        version_min: 1,
-        version_max: 1,
-    };
+    let refusal = Refusal::Version { version_min: 1, version_max: 1 };
     assert_eq!(outputs, refusing(refusal));
 }
 

@@ -149,11 +149,7 @@ fn later_incarnation_is_up_only_after_the_down_of_the_earlier() {
     assert_eq!(outputs, [Output::Admitted, closed]);
     assert_eq!(a.join("b@h", 6, accepted(2), 0), []);
     a.claim("b@h", 6, 2, 1);
-    assert_eq!(
-        a.join("b@h", 6, accepted(2), 1),
-        [],
-        "it waits for the down"
-    );
+    assert_eq!(a.join("b@h", 6, accepted(2), 1), [], "it waits for the down");
     assert_eq!(a.end("b@h", accepted(1)), [up("b@h", 6, accepted(2))]);
 }
 
@@ -229,10 +225,7 @@ fn session_being_disconnected_is_not_found() {
     a.accept("b@h", 5, 1);
     let node = || "b@h".parse().unwrap();
     let outputs = a.handle(Input::Disconnect(node()));
-    assert_eq!(
-        outputs,
-        [close("b@h", accepted(1), DownReason::Disconnected)]
-    );
+    assert_eq!(outputs, [close("b@h", accepted(1), DownReason::Disconnected)]);
     assert_eq!(a.handle(Input::Disconnect(node())), [], "once");
     let (node, key) = (node(), dialled(2));
     assert_eq!(a.connect("b@h", 2), [Output::Dial { node, key }]);

@@ -37,11 +37,7 @@ fn lane_that_is_silent_ends_the_session_though_others_speak() {
     for silent in [0, 1] {
         let mut state = open();
         for now in 1..=5 {
-            handle(
-                &mut state,
-                at(now * 1000 - 1),
-                Input::Heard { lane: 1 - silent },
-            );
+            handle(&mut state, at(now * 1000 - 1), Input::Heard { lane: 1 - silent });
             let outputs = handle(&mut state, at(now * 1000), Input::Elapsed);
             let closed = Output::Closed(DownReason::HeartbeatTimeout);
             assert_eq!(outputs.contains(&closed), now == 5, "after {now} s");
@@ -110,10 +106,7 @@ fn both_sides_may_say_goodbye_at_once() {
     handle(&mut state, at(10), Input::Close(DownReason::Shutdown));
     for lane in [0, 1] {
         let goodbye = Goodbye::Shutdown;
-        assert_eq!(
-            handle(&mut state, at(11), Input::GoodbyeHeard { lane, goodbye }),
-            []
-        );
+        assert_eq!(handle(&mut state, at(11), Input::GoodbyeHeard { lane, goodbye }), []);
     }
     assert_eq!(handle(&mut state, at(12), Input::Flushed { lane: 0 }), []);
     let outputs = handle(&mut state, at(12), Input::Flushed { lane: 1 });
