@@ -20,11 +20,6 @@ fn replica() -> ReplicaId {
 #[test]
 fn golden_bytes() {
     let replicas = || vec![replica()];
-    let dots = |dot| Dots {
-        replicas: vec![replica()],
-        dots: vec![dot],
-    };
-    let none = Dots::default;
     let written = Written {
         dot: (0, 2),
         stamp: 3,
@@ -70,6 +65,15 @@ fn golden_bytes() {
         },
         &[4, 1, 2, 1, 6],
     );
+}
+
+#[test]
+fn golden_bytes_of_repair() {
+    let dots = |dot| Dots {
+        replicas: vec![replica()],
+        dots: vec![dot],
+    };
+    let none = Dots::default;
     let part = || Part {
         bucket: 3,
         after: None,
