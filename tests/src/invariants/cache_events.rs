@@ -1,6 +1,7 @@
 //! Events play back to the map, and a node reads its own writes at once.
 //!
-//! □ fold(events) = map; □ (put(n, k, v) → get(n, k) = v); □ (removed(n, k) → get(n, k) = none)
+//! □ fold(events) = map; □ (put(n, k) → it is the one write of k at n)
+//! □ (put(n, k, v) → get(n, k) = v); □ (removed(n, k) → get(n, k) = none)
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,9 @@ impl Invariant<Node> for CacheEvents {
                 }
                 Event::Removed(key) if node.cache.get(key).is_some() => {
                     return Err(format!("removal of {key:?} does not show"));
+                }
+                Event::Put(key, _) if node.cache.map().writes(key).count() != 1 => {
+                    return Err(format!("put {key:?} has left an older write"));
                 }
                 Event::Put(..) | Event::Removed(_) => {}
                 Event::Restarted(_) => view.clear(),

@@ -9,7 +9,7 @@ const LINES_MAX: usize = 50;
 /// Longest line of a failure report. Bytes; the hash covers the whole line.
 const LINE_BYTES_MAX: usize = 400;
 
-/// FNV-1a, 64 bits: start value and prime.
+/// Start value and prime of FNV-1a, here over words of eight bytes.
 const FNV: (u64, u64) = (0xcbf2_9ce4_8422_2325, 0x0000_0100_0000_01b3);
 
 /// The record of a run.
@@ -54,8 +54,10 @@ struct Line {
 
 impl Write for Line {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        for byte in part.bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(FNV.1);
+        for chunk in part.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            self.hash = (self.hash ^ u64::from_le_bytes(word)).wrapping_mul(FNV.1).rotate_left(23);
         }
         if self.text.len() < LINE_BYTES_MAX {
             self.text.push_str(part);

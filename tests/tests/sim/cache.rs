@@ -11,7 +11,7 @@ use starlings_tests::machines::cache::{Command, Node};
 use starlings_tests::world::{Chaos, Random, Weather, World, seeds};
 
 /// Long enough for the slowest session to come up and for some intervals of repair.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_secs(30);
 
 /// Keys that are fought over and watched.
 const WATCHED: u64 = 6;
@@ -27,11 +27,11 @@ fn commands(random: &mut Random) -> Vec<Command> {
     let watched = key("k", random.below(WATCHED));
     let time = Duration::from_millis(random.below(20_000));
     match random.below(1000) {
-        0..550 => vec![Command::Put(watched, None)],
+        0..550 | 993.. => vec![Command::Put(watched, None)],
         550..620 => vec![Command::Put(watched, Some(time))],
         620..970 => vec![Command::Remove(watched)],
         970..985 => vec![Command::RestartCache],
-        985..994 => (0..BULK).map(|number| Command::Put(key("b", number), None)).collect(),
+        985..990 => (0..BULK).map(|number| Command::Put(key("b", number), None)).collect(),
         _ => (0..BULK).map(|number| Command::Remove(key("b", number))).collect(),
     }
 }

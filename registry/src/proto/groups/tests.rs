@@ -23,6 +23,7 @@ fn key(text: &str) -> Key {
     Key::new(text).unwrap()
 }
 
+/// Whose change it was, which one, and how many monitors hear of it.
 fn events(outbox: &mut Outbox) -> Vec<(u64, Change, usize)> {
     let event = |output| match output {
         Output::Event(Event { pid, change, monitors, .. }) => {

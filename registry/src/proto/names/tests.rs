@@ -8,6 +8,9 @@ use crate::proto::{Input, Output};
 
 const NOW: Duration = Duration::ZERO;
 
+/// What each of two nodes told.
+type Told = (Vec<Event>, Vec<Event>);
+
 fn instance(name: &str) -> NodeInstance {
     let node = format!("{name}@test").parse().unwrap();
     NodeInstance { node, incarnation: Incarnation(1) }
@@ -29,20 +32,15 @@ fn register(names: &mut State, name: &str, pid: &AnyPid) -> Result<(), NameError
     names.register(key(name), pid, Metadata::EMPTY, &mut Vec::new())
 }
 
-/// Connects two scopes, lets them talk until they are silent, and returns what each one told.
-fn connect(a: &mut State, b: &mut State) -> (Vec<Event>, Vec<Event>) {
+fn connect(a: &mut State, b: &mut State) -> Told {
     let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
     a.handle(NOW, Input::NodeUp(instance("b")), &mut of_a);
     b.handle(NOW, Input::NodeUp(instance("a")), &mut of_b);
     settle(a, of_a, b, of_b)
 }
 
-fn settle(
-    a: &mut State,
-    mut of_a: Outbox,
-    b: &mut State,
-    mut of_b: Outbox,
-) -> (Vec<Event>, Vec<Event>) {
+/// Hands everything over until both are silent.
+fn settle(a: &mut State, mut of_a: Outbox, b: &mut State, mut of_b: Outbox) -> Told {
     let (mut told_a, mut told_b) = (Vec::new(), Vec::new());
     while !of_a.is_empty() || !of_b.is_empty() {
         let (from_a, from_b) = (std::mem::take(&mut of_a), std::mem::take(&mut of_b));
@@ -52,18 +50,12 @@ fn settle(
     (told_a, told_b)
 }
 
-fn hand_over(
-    from: &str,
-    sent: Outbox,
-    told: &mut Vec<Event>,
-    to: &mut State,
-    answers: &mut Outbox,
-) {
+fn hand_over(from: &str, sent: Outbox, told: &mut Vec<Event>, to: &mut State, out: &mut Outbox) {
     for output in sent {
         match output {
             Output::Event(event) => told.push(event),
             Output::Send { message, .. } => {
-                to.handle(NOW, Input::Received { from: instance(from), message }, answers);
+                to.handle(NOW, Input::Received { from: instance(from), message }, out);
             }
         }
     }

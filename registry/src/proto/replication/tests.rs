@@ -1,4 +1,4 @@
-//! The engine alone: two or three nodes, every message by hand.
+//! The engine alone: two nodes, every message by hand.
 
 use std::time::Duration;
 
@@ -66,12 +66,9 @@ fn pair(facts: impl IntoIterator<Item = u32>) -> (Node, Node) {
     let (mut a, mut b) = (node("a"), node("b"));
     put(&mut a, facts);
     up(&mut a, &b);
-    let mut asked = up(&mut b, &a);
-    while !asked.is_empty() {
-        let answer = deliver(&b, asked, &mut a);
-        asked = deliver(&a, answer, &mut b);
-        asked.retain(|output| matches!(output, Output::Send { .. }));
-    }
+    let asked = up(&mut b, &a);
+    let answer = deliver(&b, asked, &mut a);
+    deliver(&a, answer, &mut b);
     assert_eq!(b.copy_of(a.me()), Some(a.own()));
     (a, b)
 }
@@ -80,7 +77,7 @@ fn pair(facts: impl IntoIterator<Item = u32>) -> (Node, Node) {
 fn more_facts_than_one_request_brings_come_in_bounded_syncs() {
     let len = u32::try_from(FACTS_PER_SYNC_MAX * SYNCS_PER_REQUEST_MAX).unwrap();
     let (mut a, mut b) = (node("a"), node("b"));
-    put(&mut a, 0..len + 1);
+    put(&mut a, 0..=len);
     up(&mut a, &b);
     let asked = up(&mut b, &a);
     let answer = deliver(&b, asked, &mut a);
@@ -95,7 +92,7 @@ fn more_facts_than_one_request_brings_come_in_bounded_syncs() {
 #[test]
 fn large_changes_are_several_deltas() {
     let (mut a, _) = pair([]);
-    let sent = put(&mut a, 0..u32::try_from(CHANGES_PER_DELTA_MAX).unwrap() + 1);
+    let sent = put(&mut a, 0..=u32::try_from(CHANGES_PER_DELTA_MAX).unwrap());
     assert_eq!(messages(&sent).len(), 2);
 }
 
@@ -116,7 +113,7 @@ fn a_lost_last_delta_shows_in_the_digest() {
     let (mut a, mut b) = pair([1]);
     put(&mut a, [2]);
     let mut sent = Vec::new();
-    a.handle(a.deadline().unwrap(), Input::Elapsed, &mut sent);
+    a.handle(DIGEST_INTERVAL, Input::Elapsed, &mut sent);
     sent.retain(|out| matches!(out, Output::Send { message: Message::Digest { .. }, .. }));
     let asked = deliver(&a, sent, &mut b);
     let answer = deliver(&b, asked, &mut a);
@@ -124,7 +121,7 @@ fn a_lost_last_delta_shows_in_the_digest() {
 }
 
 #[test]
-fn a_double_delta_and_a_double_sync_are_ignored() {
+fn a_double_delta_is_ignored() {
     let (mut a, mut b) = pair([1]);
     let sent = put(&mut a, [2]);
     deliver(&a, sent.clone(), &mut b);
@@ -156,22 +153,20 @@ fn a_new_life_replaces_the_old_one_and_not_the_other_way_round() {
 
 #[test]
 fn a_registry_that_started_anew_is_asked_for_all_of_its_facts() {
-    let (mut a, mut b) = pair([1, 2]);
+    let (a, mut b) = pair([1, 2]);
     let mut again: Node = State::new(a.me().clone(), 1, DIGEST_INTERVAL);
     put(&mut again, [2]);
     let asks = up(&mut again, &b);
     let answer = deliver(&again, asks, &mut b);
     let answer = deliver(&b, answer, &mut again);
     assert_eq!(changes(&deliver(&again, answer, &mut b)), [(1, Some(1), None)]);
-    assert!(!put(&mut a, [9]).is_empty(), "the old one is another machine");
 }
 
 #[test]
 fn a_question_without_an_answer_is_asked_again_less_and_less_often() {
     let (mut a, b) = (node("a"), node("b"));
     up(&mut a, &b);
-    let mut waits = Vec::new();
-    let mut now = NOW;
+    let (mut waits, mut now) = (Vec::new(), NOW);
     for _ in 0..30 {
         let at = a.deadline().unwrap();
         let mut outbox = Vec::new();
