@@ -27,7 +27,7 @@ impl StartNode for Node {
             heartbeat: None,
             peers: Vec::new(),
             types: Vec::new(),
-            pipe: Arc::new(TcpPipe::default()),
+            pipe: Arc::new(TcpPipe),
         }
     }
 }
@@ -42,9 +42,11 @@ pub struct NodeBuilder {
     hidden: bool,
     heartbeat: Option<(Duration, u32)>,
     peers: Vec<(String, String)>,
-    types: Vec<fn(&mut NodeParts) -> Result<(), DuplicateType>>,
+    types: Vec<AddType>,
     pipe: Arc<dyn Pipe>,
 }
+
+type AddType = fn(&mut NodeParts) -> Result<(), DuplicateType>;
 
 /// Why a node did not start. Nothing of it is left running.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::ReplyTo;
 use crate::context::Cx;
 use crate::info::Info;
 use crate::mailbox;
 use crate::reason::ExitReason;
+use crate::reply::ReplyTo;
 use crate::wire::MethodKey;
 
 /// What `init` and handlers return: an error ends the actor with it.
@@ -119,9 +119,11 @@ pub struct Wire<A: Actor> {
     pub(crate) methods: fn() -> &'static [Method],
     pub(crate) method: fn(&A::Message) -> usize,
     pub(crate) encode: fn(&A::Message, &mut Vec<u8>) -> std::result::Result<(), postcard::Error>,
-    pub(crate) decode:
-        fn(usize, &[u8], ReplyTo) -> std::result::Result<A::Message, postcard::Error>,
+    pub(crate) decode: DecodeMessage<A>,
 }
+
+type DecodeMessage<A> =
+    fn(usize, &[u8], ReplyTo) -> std::result::Result<<A as Actor>::Message, postcard::Error>;
 
 impl<A: Remote> Wire<A> {
     /// The functions of `A`.

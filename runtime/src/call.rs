@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -24,6 +22,7 @@ use crate::node::Node;
 use crate::peer::{Peer, ReplySlot};
 use crate::pid::{self, Pid, Place};
 use crate::reason::ExitReason;
+use crate::reply::Reply;
 use crate::sending::local_only;
 use crate::wire::{self, CallRef, Header};
 
@@ -65,7 +64,7 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
                 let (reply, answer) = Reply::pair();
                 (reply, Some(answer))
             }
-            Place::There(_) => (Reply { to: None }, None),
+            Place::There(_) => (Reply::nowhere(), None),
         };
         let (message, pid) = (make(reply), pid.clone());
         Self { message, pid, answer, decode, timeout: CALL_TIMEOUT_DEFAULT }
@@ -240,153 +239,5 @@ impl<A: Actor, R: Send + 'static> IntoFuture for Call<A, R> {
 impl<A: Actor, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("pid", &self.pid).finish_non_exhaustive()
-    }
-}
-
-/// The callee's side of a call: answers it, now or later.
-///
-/// A reply that is dropped unsent leaves the caller with `Down(reason)` if the actor ends, and with
-/// `Timeout` if it lives on. Source: `gen_server:reply/2`.
-#[must_use = "a caller waits for this reply"]
-pub struct Reply<R> {
-    to: Option<To<R>>,
-}
-
-enum To<R> {
-    Here(oneshot::Sender<Answer<R>>),
-    There(RemoteReply, fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>),
-}
-
-impl<R> Reply<R> {
-    /// Sends the answer. A caller that has given up does not see it.
-    pub fn send(mut self, value: R) {
-        match self.to.take() {
-            Some(To::Here(sender)) => drop(sender.send(Ok(value))),
-            Some(To::There(remote, encode)) => remote.send(&mut |out| encode(&value, out)),
-            None => {}
-        }
-    }
-}
-
-impl<R> Reply<R> {
-    /// A reply and where its answer comes out.
-    pub(crate) fn pair() -> (Self, oneshot::Receiver<Answer<R>>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self { to: Some(To::Here(sender)) }, receiver)
-    }
-}
-
-impl<R: Serialize> Reply<R> {
-    /// The reply to a call that came over the wire.
-    pub fn remote(to: ReplyTo) -> Self {
-        Self { to: to.0.map(|remote| To::There(remote, wire::append::<R>)) }
-    }
-}
-
-impl<R> fmt::Debug for Reply<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reply")
-    }
-}
-
-/// Where the answer of a call from another node goes, before its type is known.
-#[derive(Debug, Default)]
-pub struct ReplyTo(pub(crate) Option<RemoteReply>);
-
-/// The reply of one call from another node.
-pub(crate) struct RemoteReply(pub(crate) Arc<CallBack>);
-
-/// What the reply and the reader that delivers its call share.
-pub(crate) struct CallBack {
-    peer: Arc<Peer>,
-    call: CallRef,
-    callee: Arc<dyn AnyCell>,
-    deadline: Instant,
-    state: Mutex<BackState>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BackState {
-    /// It is being decoded and enqueued: who does that answers if it fails.
-    Arriving,
-    /// It is in the mailbox: a reply that is dropped unsent must be made up for.
-    Enqueued,
-    Sent,
-    Dropped,
-}
-
-impl CallBack {
-    pub(crate) fn new(
-        peer: Arc<Peer>,
-        call: CallRef,
-        callee: Arc<dyn AnyCell>,
-        deadline: Instant,
-    ) -> Arc<Self> {
-        Arc::new(Self { peer, call, callee, deadline, state: Mutex::new(BackState::Arriving) })
-    }
-
-    /// The call is in the mailbox; its reply may be gone already.
-    pub(crate) fn enqueued(self: &Arc<Self>) {
-        let before = {
-            let mut state = self.state.lock();
-            let before = *state;
-            if before == BackState::Arriving {
-                *state = BackState::Enqueued;
-            }
-            before
-        };
-        if before == BackState::Dropped {
-            self.tell_when_ended();
-        }
-    }
-
-    /// Answers with an error. Fails only with the session, which the caller sees by itself.
-    pub(crate) fn refuse(&self, error: CallError) {
-        let header = Header::ReplyError { call: self.call, error };
-        let _ = self.peer.send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| Ok(()));
-    }
-
-    fn tell_when_ended(self: &Arc<Self>) {
-        let (late, deadline) = (Arc::clone(self), self.deadline);
-        self.callee.core().on_end(
-            Box::new(move |reason| late.refuse(CallError::Down(reason.clone()))),
-            Box::new(move || Instant::now() >= deadline),
-        );
-    }
-}
-
-impl RemoteReply {
-    fn send(self, encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>) {
-        let back = &self.0;
-        *back.state.lock() = BackState::Sent;
-        let header = Header::Reply { call: back.call };
-        let sent = back.peer.send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
-        if let Err(CastError::BadMessage(why)) = sent {
-            back.refuse(CallError::BadMessage(format!("the reply: {why}")));
-        }
-    }
-}
-
-impl Drop for RemoteReply {
-    /// Dropped unsent from the mailbox or a handler: if the actor is ending, its reason is not known
-    /// yet, so the caller is told then.
-    fn drop(&mut self) {
-        let before = {
-            let mut state = self.0.state.lock();
-            let before = *state;
-            if before != BackState::Sent {
-                *state = BackState::Dropped;
-            }
-            before
-        };
-        if before == BackState::Enqueued {
-            self.0.tell_when_ended();
-        }
-    }
-}
-
-impl fmt::Debug for RemoteReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RemoteReply").field(&self.0.peer).field(&self.0.call).finish()
     }
 }

@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::actor::{Actor, Wire};
-use crate::call::{CallBack, RemoteReply, ReplyTo};
 use crate::error::{CallError, CastError};
 use crate::hosting::KillSwitch;
 use crate::identity::NodeInstance;
@@ -21,6 +20,7 @@ use crate::node::Node;
 use crate::pid::{self, AnyPid};
 use crate::proto::bonds::{Bonds, ExitEffect, Farewell};
 use crate::reason::ExitReason;
+use crate::reply::{CallBack, RemoteReply, ReplyTo};
 use crate::signal::Signal;
 use crate::wire::MethodKey;
 

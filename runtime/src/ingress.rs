@@ -6,7 +6,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::call::CallBack;
 use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
 use crate::error::{CallError, SpawnError};
 use crate::identity::NodeInstance;
@@ -14,6 +13,7 @@ use crate::node::Node;
 use crate::peer::{Peer, Session};
 use crate::pid::AnyPid;
 use crate::reason::DownReason;
+use crate::reply::CallBack;
 use crate::signal::Signal;
 use crate::spawn::{Answer, Birth, Options};
 use crate::types::Schemas;

@@ -21,10 +21,12 @@ mod membership;
 mod monitor;
 mod names;
 mod node;
+mod on;
 mod peer;
 mod pid;
 mod proto;
 mod reason;
+mod reply;
 mod resident;
 mod sending;
 mod signal;
@@ -35,9 +37,7 @@ mod wire;
 
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
 pub use alarm::Alarm;
-pub use call::{
-    CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, Reply, ReplyTo, decode_reply,
-};
+pub use call::{CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, decode_reply};
 pub use carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
 };
@@ -54,11 +54,13 @@ pub use lookup::encode_cast;
 pub use mailbox::CAPACITY_DEFAULT;
 pub use monitor::Monitor;
 pub use names::{NAME_BYTES_MAX, RegisterError};
-pub use node::{Node, NodeParts, On, PidTextError};
+pub use node::{Node, NodeParts, PidTextError};
+pub use on::On;
 pub use pid::{AnyPid, Pid, PidParseError, PidText};
 pub use postcard::Error as WireError;
 pub use proto::supervision::{ChildError, Intensity, Restart, Shutdown, Strategy};
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
+pub use reply::{Reply, ReplyTo};
 pub use spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
 pub use starlings_macros::actor;
 pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};

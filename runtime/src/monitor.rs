@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::call::CallBack;
 use crate::cell::{AnyCell, Core};
 use crate::error::CallError;
 use crate::info::{Down, Info};
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
+use crate::reply::CallBack;
 use crate::signal::Signal;
 use crate::wire::MethodKey;
 
@@ -89,10 +89,10 @@ impl AnyCell for Watcher {
     }
 
     fn push_info(&self, info: Info) {
-        if let Ok(down) = info.downcast::<Down>() {
-            if let Some(sender) = self.slot.lock().take() {
-                let _ = sender.send(down);
-            }
+        if let Ok(down) = info.downcast::<Down>()
+            && let Some(sender) = self.slot.lock().take()
+        {
+            let _ = sender.send(down);
         }
     }
 

@@ -1,41 +1,35 @@
 //! A node: a value that holds everything the runtime knows. Several can live in one process.
 
+mod life;
+mod others;
+
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use crate::actor::{Actor, Remote, Spawnable};
-use crate::carrier::{Carrier, ConnectError, LaneKey, Urgency};
-use crate::cell::{ActorCell, AnyCell};
+use crate::actor::{Actor, Spawnable};
+use crate::carrier::{Carrier, LaneKey, Urgency};
+use crate::cell::AnyCell;
 use crate::counters::Counters;
-use crate::error::{CallError, SpawnError};
-use crate::hosting;
+use crate::error::CallError;
 use crate::identity::{NodeId, NodeInstance};
 use crate::info::MonitorRef;
-use crate::ingress::Ingress;
 use crate::membership::Membership;
 use crate::names::{NameTable, RegisterError};
+use crate::on::On;
 use crate::peer::Peer;
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
-use crate::resident;
 use crate::signal::Signal;
-use crate::spawn::{Birth, Options, Spawn};
+use crate::spawn::Spawn;
 use crate::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
 use crate::wire::{CallRef, Header};
 
 type Table<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
-
-/// Lives of nodes remembered before those that no pid refers to are forgotten. Count.
-const PEERS_PRUNE: usize = 1024;
-
-/// How long actors that no supervisor sees to may take to stop when the node shuts down.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// One running node. Cheap to clone; all clones are the same node.
 #[derive(Clone)]
@@ -222,170 +216,6 @@ impl Node {
     }
 }
 
-/// Ending actors and the node.
-impl Node {
-    /// Asks an actor, here or elsewhere, to stop after the message at hand; `terminate` runs.
-    pub fn stop(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
-        self.signal(&self.bind(pid.as_ref()), Signal::Stop { reason });
-    }
-
-    /// Kills an actor, here or elsewhere, at its next await point.
-    pub fn kill(&self, pid: &impl AsRef<AnyPid>) {
-        self.signal(&self.bind(pid.as_ref()), Signal::Kill);
-    }
-
-    /// Sends an exit signal on behalf of the node itself: an actor that does not trap exits ends with
-    /// this reason. Source: `exit/2`.
-    pub fn exit(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
-        let from = self.0.system.get().cloned().unwrap_or_else(|| self.own_pid(0));
-        self.signal(&self.bind(pid.as_ref()), Signal::Exit { from, reason, linked: false });
-    }
-
-    /// Puts an event into the mailbox of a local actor, for its `#[info]` methods; `false` if it is
-    /// not there. Events do not count against the mailbox's bound: send only what was asked for.
-    pub fn notify(&self, pid: &AnyPid, event: impl crate::info::Event) -> bool {
-        let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
-        cell.map(|cell| cell.push_info(crate::info::Info::new(event))).is_some()
-    }
-
-    /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
-    /// supervision trees the program started), then the node's own services, then its sessions. What
-    /// does not stop within 5 s is killed. Only the first call does anything.
-    pub async fn shutdown(&self) {
-        if self.0.closing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let is_system = |cell: &Arc<dyn AnyCell>| self.0.system.get() == Some(cell.core().pid());
-        self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell)).await;
-        self.stop_all(is_system).await;
-        if let Some(carrier) = self.0.carrier.get() {
-            carrier.shutdown().await;
-        }
-        self.stop_all(|_| true).await;
-        self.0.extensions.clear();
-    }
-
-    async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
-        let cells = self.cells().into_iter().filter(which).collect::<Vec<_>>();
-        let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
-        cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
-        let all = async {
-            for end in ends {
-                let _ = end.await;
-            }
-        };
-        if tokio::time::timeout(SHUTDOWN_GRACE, all).await.is_err() {
-            cells.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
-        }
-    }
-
-    /// Names the supervisor of the node's own services, once: it is shut down after the program's
-    /// actors. `false` if there is one.
-    pub fn set_system(&self, supervisor: &impl AsRef<AnyPid>) -> bool {
-        self.0.system.set(supervisor.as_ref().clone()).is_ok()
-    }
-
-    /// The supervisor of the node's own services.
-    #[must_use]
-    pub fn system(&self) -> Option<&AnyPid> {
-        self.0.system.get()
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        self.0.closing.load(Ordering::Acquire)
-    }
-}
-
-/// Other nodes.
-impl Node {
-    /// What a transport hands its sessions to.
-    #[must_use]
-    pub fn ingress(&self) -> Ingress {
-        Ingress::new(self.clone())
-    }
-
-    /// Gives the node its transport, once; `false` if it has one.
-    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>) -> bool {
-        self.0.carrier.set(carrier).is_ok()
-    }
-
-    /// Connects to another node, or finds that it is connected.
-    ///
-    /// # Errors
-    /// Any [`ConnectError`]; there is then no session.
-    pub async fn connect(&self, node: &NodeId, address: Option<&str>) -> Result<(), ConnectError> {
-        if node == self.name() {
-            return Err(ConnectError::SelfConnect(node.clone()));
-        }
-        let carrier = self.0.carrier.get().filter(|_| !self.is_closing());
-        let carrier = carrier.ok_or(ConnectError::NoTransport)?;
-        carrier.connect(node.clone(), address.map(ToOwned::to_owned)).await
-    }
-
-    /// Ends the session with a node; `false` if there is none.
-    #[must_use = "it says whether there was a session"]
-    pub fn disconnect(&self, node: &NodeId) -> bool {
-        self.0.carrier.get().is_some_and(|carrier| carrier.disconnect(node))
-    }
-
-    /// A value that a service keeps with the node, by its type; made by `make` if it is not there.
-    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let entry = self.0.extensions.entry(TypeId::of::<T>());
-        let any = Arc::clone(&*entry.or_insert_with(|| Arc::new(make())));
-        match any.downcast::<T>() {
-            Ok(value) => value,
-            Err(_) => unreachable!("the key is its type"),
-        }
-    }
-
-    /// The session's peer, connecting first if need be.
-    pub(crate) async fn reach(&self, node: &NodeId) -> Result<Arc<Peer>, ConnectError> {
-        if let Some(peer) = self.connected_peer(node) {
-            return Ok(peer);
-        }
-        self.connect(node, None).await?;
-        self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
-    }
-
-    /// Starts to connect on behalf of envelopes that `peer` keeps; `false` if that is hopeless.
-    pub(crate) fn dial(&self, peer: &Arc<Peer>) -> bool {
-        let target = peer.instance().node.clone();
-        let Some(carrier) = self.0.carrier.get().filter(|carrier| carrier.knows(&target)) else {
-            return false;
-        };
-        let dialled = carrier.connect(target, None);
-        let (node, peer) = (self.clone(), Arc::clone(peer));
-        tokio::spawn(async move {
-            let outcome = dialled.await;
-            if peer.is_connecting() {
-                let superseded = outcome.is_ok() && node.is_superseded(peer.instance());
-                let reason = if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
-                peer.lost(&node, &reason);
-            }
-        });
-        true
-    }
-
-    pub(crate) fn peer(&self, instance: &NodeInstance) -> Arc<Peer> {
-        if instance == self.instance() {
-            return Arc::clone(&self.0.me);
-        }
-        if let Some(peer) = self.0.peers.get(instance) {
-            return Arc::clone(&peer);
-        }
-        if self.0.peers.len() >= PEERS_PRUNE {
-            self.prune_peers();
-        }
-        let make = || Arc::new(Peer::new(instance.clone(), false, Arc::downgrade(&self.0)));
-        Arc::clone(&*self.0.peers.entry(instance.clone()).or_insert_with(make))
-    }
-
-    /// Forgets lives of nodes that nothing refers to.
-    pub(crate) fn prune_peers(&self) {
-        self.0.peers.retain(|_, peer| Arc::strong_count(peer) > 1);
-    }
-}
-
 /// What the other modules of the runtime need of a node.
 impl Node {
     pub(crate) fn membership(&self) -> &Mutex<Membership> {
@@ -432,68 +262,6 @@ impl Node {
         let cell = Arc::new(make(self.own_pid(serial)));
         self.0.cells.insert(serial, Arc::clone(&cell) as Arc<dyn AnyCell>);
         cell
-    }
-
-    /// Starts an actor here. `birth` hears how its `init` went.
-    pub(crate) async fn start_actor<A: Actor>(
-        &self,
-        args: A::Args,
-        options: Options,
-        birth: Birth,
-    ) {
-        if self.is_closing() {
-            return birth.fail(SpawnError::ShuttingDown);
-        }
-        let capacity = options.capacity.unwrap_or(A::CAPACITY);
-        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, capacity, options.supervised));
-        self.0.counters.note_spawned();
-        let pid = cell.core().pid().clone();
-        if let Some(name) = &options.name {
-            if self.register(name, &pid).is_err() {
-                if self.bury(&*cell, ExitReason::Normal) {
-                    self.0.counters.note_exited();
-                }
-                return birth.fail(SpawnError::NameTaken(name.clone()));
-            }
-        }
-        if let Some(parent) = options.parent.as_ref().filter(|_| options.link) {
-            // The child's half of the link: if the parent ends during init, so does the child.
-            let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
-            self.bond(&pid, parent);
-        }
-        let life = resident::live(self.clone(), Arc::clone(&cell), args, birth, options.timeout);
-        if let Some(switch) = hosting::host(Box::pin(life)).await {
-            cell.core().set_kill_switch(switch);
-        }
-    }
-
-    /// The end of an actor: everything it held is given up, and everyone bound to it is told.
-    /// Says whether this was the first to say so.
-    pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
-        let pid = cell.core().pid();
-        let Some((reason, farewell)) = cell.core().end(reason) else {
-            return false;
-        };
-        cell.close_mailbox();
-        self.0.cells.remove(&pid.serial());
-        self.0.names.forget(pid.serial());
-        self.unsubscribe_nodes(pid.serial());
-        tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
-        for other in &farewell.links {
-            let (from, reason) = (pid.clone(), reason.clone());
-            self.signal(other, Signal::Exit { from, reason, linked: true });
-            self.unbond(pid, other);
-        }
-        for (watcher, monitor) in farewell.watchers {
-            let (target, reason) = (pid.clone(), reason.clone());
-            self.signal(&watcher, Signal::Down { monitor, target, reason });
-            self.unbond(pid, &watcher);
-        }
-        for (monitor, target) in farewell.monitors {
-            self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
-            self.unbond(pid, &target);
-        }
-        true
     }
 
     /// Sends a signal, here or elsewhere. What cannot arrive is answered as if by the receiver.
@@ -552,41 +320,4 @@ pub enum PidTextError {
     /// Its node is not connected.
     #[error("no connection to {0}")]
     NoConnection(NodeId),
-}
-
-/// A node as the place of a spawn: what [`Node::on`] gives.
-#[derive(Debug, Clone)]
-pub struct On {
-    node: Node,
-    place: NodeId,
-}
-
-impl On {
-    /// Spawns an actor there.
-    pub fn spawn<A: Spawnable>(&self, args: A::Args) -> Spawn<A> {
-        Spawn::on(self.node.clone(), self.place.clone(), args)
-    }
-
-    /// Who holds a local name there.
-    ///
-    /// # Errors
-    /// [`CallError::NoConnection`], or [`CallError::Timeout`] after 5 s.
-    pub async fn whereis(&self, name: &str) -> Result<Option<AnyPid>, CallError> {
-        if self.place == *self.node.name() {
-            return Ok(self.node.whereis(name));
-        }
-        crate::lookup::whereis(&self.node, &self.place, name).await
-    }
-
-    /// Sends a message to whoever holds a local name there; nobody, and it is lost.
-    ///
-    /// # Errors
-    /// There is no session with that node, its lane is full, or the message does not encode.
-    pub fn cast_named<A: Remote>(
-        &self,
-        name: &str,
-        message: A::Message,
-    ) -> Result<(), crate::error::CastError> {
-        crate::lookup::cast_named::<A>(&self.node, &self.place, name, message)
-    }
 }

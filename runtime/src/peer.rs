@@ -204,9 +204,10 @@ impl Peer {
         *self.route.write() = Route::Down;
         let slots = std::mem::take(&mut *self.slots.lock());
         for slot in slots.into_values() {
-            let error = match reason {
-                ExitReason::NoProc => CallError::NoProc,
-                _ => CallError::NoConnection(self.instance.node.clone()),
+            let error = if *reason == ExitReason::NoProc {
+                CallError::NoProc
+            } else {
+                CallError::NoConnection(self.instance.node.clone())
             };
             slot.fill(node, Err(error));
         }

@@ -1,10 +1,11 @@
 //! Sending through a pid: casts and the by-hand form of calls.
 
 use crate::actor::Actor;
-use crate::call::{Call, Reply};
+use crate::call::Call;
 use crate::carrier::{LaneKey, Urgency};
 use crate::error::CastError;
 use crate::pid::{Pid, Place};
+use crate::reply::Reply;
 
 impl<A: Actor> Pid<A> {
     /// Sends a message and does not wait.

@@ -265,7 +265,11 @@ impl ReplySlot for SpawnSlot {
         let answer = answer
             .map_err(|error| match error {
                 CallError::NoConnection(node) => SpawnError::NoConnection(node),
-                error => SpawnError::InitFailed(ExitReason::error(error)),
+                CallError::Overloaded => SpawnError::Overloaded,
+                CallError::Timeout => SpawnError::Timeout,
+                CallError::NoProc | CallError::Down(_) | CallError::BadMessage(_) => {
+                    SpawnError::InitFailed(ExitReason::error(error))
+                }
             })
             .and_then(|bytes| {
                 let decoded = wire::decode::<Result<u64, SpawnError>>(bytes);

@@ -3,77 +3,26 @@
 //! What to do is decided in `proto::supervision`; this actor does it. Starts and stops run as tasks
 //! of their own, so that the supervisor answers while they take their time.
 
+mod spec;
+mod stopping;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::actor::Result;
-use crate::call::Reply;
 use crate::child::ChildSpec;
 use crate::context::Cx;
 use crate::error::SpawnError;
 use crate::info::{Exit, Info};
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
-use crate::proto::supervision::{
-    ChildError, ChildState, Input, Intensity, Output, Shutdown, State, Strategy,
-};
+use crate::proto::supervision::{ChildError, ChildState, Input, Output, Shutdown, State};
 use crate::reason::ExitReason;
-
-/// A supervisor that is not started yet: its strategy, intensity and children.
-///
-/// Children start in order and stop in reverse order, each within its own shutdown time.
-/// Source: OTP `supervisor`.
-#[derive(Debug, Clone)]
-pub struct SupervisorSpec {
-    strategy: Strategy,
-    intensity: Intensity,
-    children: Vec<ChildSpec>,
-}
-
-impl SupervisorSpec {
-    /// Restarts only the child that ended.
-    #[must_use]
-    pub fn one_for_one() -> Self {
-        Self {
-            strategy: Strategy::OneForOne,
-            intensity: Intensity::default(),
-            children: Vec::new(),
-        }
-    }
-
-    /// Gives up, with `Shutdown`, after more than so many restarts within `period`.
-    #[must_use]
-    pub fn intensity(mut self, restarts: usize, period: std::time::Duration) -> Self {
-        self.intensity = Intensity { restarts, period };
-        self
-    }
-
-    /// Adds a child.
-    #[must_use]
-    pub fn child(mut self, child: ChildSpec) -> Self {
-        self.children.push(child);
-        self
-    }
-
-    /// Starts the supervisor and its children on a node.
-    ///
-    /// # Errors
-    /// `InitFailed` if a child does not start: those before it are stopped, in reverse order.
-    pub async fn start(self, node: &Node) -> Result<Pid<Supervisor>, SpawnError> {
-        node.spawn::<Supervisor>(self).timeout(START_TIMEOUT).await
-    }
-
-    /// This supervisor as the child of another one.
-    #[must_use]
-    pub fn into_child(self, id: impl Into<String>) -> ChildSpec {
-        crate::child::spec::<Supervisor>(self).id(id).supervisor()
-    }
-}
-
-/// How long all children of a supervisor may take to start. Each has its own spawn timeout within it.
-const START_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+use crate::reply::Reply;
+pub use spec::SupervisorSpec;
+use stopping::stop;
 
 /// What is known of a child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -365,28 +314,3 @@ impl Supervisor {
         }
     }
 }
-
-/// Stops one child, here or elsewhere, and waits for its end.
-async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
-    let ended = node.monitor(pid);
-    match shutdown {
-        Shutdown::Brutal => node.kill(pid),
-        Shutdown::After(time) => {
-            node.stop(pid, ExitReason::Shutdown);
-            let mut ended = ended;
-            if tokio::time::timeout(time, &mut ended).await.is_ok() {
-                return;
-            }
-            tracing::warn!(%pid, "killed: it did not stop in time");
-            node.kill(pid);
-            let _ = tokio::time::timeout(KILL_TIME, ended).await;
-            return;
-        }
-        Shutdown::Infinity => node.stop(pid, ExitReason::Shutdown),
-    }
-    let _ = ended.await;
-}
-
-/// How long a killed child is waited for: one that never awaits cannot be killed, and must not keep
-/// its supervisor from stopping the others.
-const KILL_TIME: std::time::Duration = std::time::Duration::from_secs(1);

@@ -37,10 +37,10 @@ impl View {
         let Ok(group) = Key::new(group) else {
             return Arc::default();
         };
-        if let Some(entry) = self.0.get(&group) {
-            if let Some(list) = &entry.list {
-                return Arc::clone(list);
-            }
+        if let Some(entry) = self.0.get(&group)
+            && let Some(list) = &entry.list
+        {
+            return Arc::clone(list);
         }
         match self.0.get_mut(&group) {
             Some(mut entry) => {

@@ -1,9 +1,11 @@
 //! Writes what makes an actor of the block.
 
-use proc_macro2::{Span, TokenStream};
+mod remote;
+
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned;
-use syn::{Ident, Type};
 
 use crate::parse::{Actor, Function, Kind, Method, Param};
 
@@ -12,7 +14,7 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
     let message = message(actor);
     let methods = methods(actor);
     let behaviour = behaviour(actor);
-    let remote = remote(actor);
+    let remote = remote::remote(actor);
     quote! {
         #block
         #message
@@ -249,111 +251,4 @@ fn terminate(actor: &Actor) -> Option<TokenStream> {
             #call;
         }
     })
-}
-
-/// The impl of `Remote`, for actors with a wire name.
-fn remote(actor: &Actor) -> TokenStream {
-    let Some(wire_name) = &actor.options.name else {
-        return quote!();
-    };
-    let (ty, rt, message) = (&actor.ty, &actor.options.runtime, message_ident(actor));
-    let entries = actor.methods.iter().map(|method| {
-        let name = method.function.ident.to_string();
-        let args = args_type(&method.function);
-        let (key_name, reply) = match &method.kind {
-            Kind::Cast => (format!("cast {name}"), quote!(())),
-            Kind::Call(reply) => (format!("call {name}"), quote!(#reply)),
-        };
-        quote! {
-            #rt::Method { name: #name, key: #rt::method_key::<#args, #reply>(#wire_name, #key_name) }
-        }
-    });
-    let indices = actor.methods.iter().enumerate().map(|(index, method)| {
-        let variant = variant(&method.function);
-        quote!(#message::#variant { .. } => #index,)
-    });
-    let encodes = actor.methods.iter().map(|method| {
-        let variant = variant(&method.function);
-        let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
-        quote!(#message::#variant { #(ref #args,)* .. } => #rt::append(&(#(#args,)*), out),)
-    });
-    let decodes = actor.methods.iter().enumerate().map(|(index, method)| {
-        let variant = variant(&method.function);
-        let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
-        let args_ty = args_type(&method.function);
-        let reply = match &method.kind {
-            Kind::Cast => quote!(),
-            Kind::Call(_) => quote!(reply: #rt::Reply::remote(reply)),
-        };
-        quote! {
-            #index => {
-                let (#(#args,)*) = #rt::decode::<#args_ty>(payload)?;
-                ::core::result::Result::Ok(#message::#variant { #(#args,)* #reply })
-            }
-        }
-    });
-    let checks = checks(actor);
-    quote! {
-        #checks
-
-        #[automatically_derived]
-        #[allow(unused_variables, clippy::match_same_arms, reason = "a method may have no arguments")]
-        impl #rt::Remote for #ty {
-            const NAME: &'static str = #wire_name;
-
-            fn methods() -> &'static [#rt::Method] {
-                // A pure function of the types, computed once.
-                static METHODS: ::std::sync::OnceLock<::std::vec::Vec<#rt::Method>> =
-                    ::std::sync::OnceLock::new();
-                METHODS.get_or_init(|| ::std::vec![#(#entries),*])
-            }
-
-            fn method(message: &#message) -> usize {
-                match *message { #(#indices)* }
-            }
-
-            fn encode(
-                message: &#message,
-                out: &mut ::std::vec::Vec<u8>,
-            ) -> ::core::result::Result<(), #rt::WireError> {
-                match *message { #(#encodes)* }
-            }
-
-            fn decode(
-                method: usize,
-                payload: &[u8],
-                reply: #rt::ReplyTo,
-            ) -> ::core::result::Result<#message, #rt::WireError> {
-                match method {
-                    #(#decodes)*
-                    _ => ::core::result::Result::Err(#rt::WireError::DeserializeBadEncoding),
-                }
-            }
-        }
-    }
-}
-
-fn args_type(function: &Function) -> TokenStream {
-    let types = function.arguments().map(|(_, ty)| ty);
-    quote!((#(#types,)*))
-}
-
-/// Asks for what the wire needs at the user's own types, so that an error points there.
-fn checks(actor: &Actor) -> TokenStream {
-    let rt = &actor.options.runtime;
-    let arguments = actor.methods.iter().flat_map(|method| method.function.arguments());
-    let replies = actor.methods.iter().filter_map(|method| match &method.kind {
-        Kind::Cast => None,
-        Kind::Call(reply) => Some(reply),
-    });
-    let init = actor.init.arguments().filter(|_| actor.options.spawnable);
-    let types: Vec<&Type> =
-        arguments.map(|(_, ty)| ty).chain(init.map(|(_, ty)| ty)).chain(replies).collect();
-    let asserts = types.iter().map(|ty| {
-        let span: Span = ty.span();
-        quote_spanned!(span=> #rt::assert_wire::<#ty>();)
-    });
-    quote! {
-        const _: fn() = || { #(#asserts)* };
-    }
 }

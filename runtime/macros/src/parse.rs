@@ -55,6 +55,7 @@ pub(crate) struct Method {
     pub(crate) kind: Kind,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a handful of them, at compile time")]
 pub(crate) enum Kind {
     Cast,
     /// With the type of the reply.
@@ -228,13 +229,12 @@ fn terminate(item: &ImplItemFn) -> Result<Function> {
     let mut item = item.clone();
     let mut is_reason = false;
     for input in &mut item.sig.inputs {
-        if let FnArg::Typed(typed) = input {
-            if let Type::Reference(reference) = &*typed.ty {
-                if last_segment(&reference.elem).is_some_and(|s| s.ident == "ExitReason") {
-                    is_reason = true;
-                    *typed.ty = parse_quote!(ExitReason);
-                }
-            }
+        if let FnArg::Typed(typed) = input
+            && let Type::Reference(reference) = &*typed.ty
+            && last_segment(&reference.elem).is_some_and(|s| s.ident == "ExitReason")
+        {
+            is_reason = true;
+            *typed.ty = parse_quote!(ExitReason);
         }
     }
     let function = function(&item)?;

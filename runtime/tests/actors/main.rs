@@ -1,5 +1,7 @@
 //! Actors of one node, and of two nodes joined by a bridge in memory.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod bonds;
 mod bridge;
 mod by_hand;

@@ -1,0 +1,158 @@
+//! The beginning and the end: of actors, and of the node itself.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Node;
+use crate::actor::Actor;
+use crate::cell::{ActorCell, AnyCell};
+use crate::error::SpawnError;
+use crate::hosting;
+use crate::pid::AnyPid;
+use crate::reason::ExitReason;
+use crate::resident;
+use crate::signal::Signal;
+use crate::spawn::{Birth, Options};
+
+/// How long actors that no supervisor sees to may take to stop when the node shuts down.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Ending actors and the node.
+impl Node {
+    /// Asks an actor, here or elsewhere, to stop after the message at hand; `terminate` runs.
+    pub fn stop(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
+        self.signal(&self.bind(pid.as_ref()), Signal::Stop { reason });
+    }
+
+    /// Kills an actor, here or elsewhere, at its next await point.
+    pub fn kill(&self, pid: &impl AsRef<AnyPid>) {
+        self.signal(&self.bind(pid.as_ref()), Signal::Kill);
+    }
+
+    /// Sends an exit signal on behalf of the node itself: an actor that does not trap exits ends with
+    /// this reason. Source: `exit/2`.
+    pub fn exit(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
+        let from = self.0.system.get().cloned().unwrap_or_else(|| self.own_pid(0));
+        self.signal(&self.bind(pid.as_ref()), Signal::Exit { from, reason, linked: false });
+    }
+
+    /// Puts an event into the mailbox of a local actor, for its `#[info]` methods; `false` if it is
+    /// not there. Events do not count against the mailbox's bound: send only what was asked for.
+    pub fn notify(&self, pid: &AnyPid, event: impl crate::info::Event) -> bool {
+        let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
+        cell.map(|cell| cell.push_info(crate::info::Info::new(event))).is_some()
+    }
+
+    /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
+    /// supervision trees the program started), then the node's own services, then its sessions. What
+    /// does not stop within 5 s is killed. Only the first call does anything.
+    pub async fn shutdown(&self) {
+        if self.0.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let is_system = |cell: &Arc<dyn AnyCell>| self.0.system.get() == Some(cell.core().pid());
+        self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell)).await;
+        self.stop_all(is_system).await;
+        if let Some(carrier) = self.0.carrier.get() {
+            carrier.shutdown().await;
+        }
+        self.stop_all(|_| true).await;
+        self.0.extensions.clear();
+    }
+
+    async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
+        let cells = self.cells().into_iter().filter(which).collect::<Vec<_>>();
+        let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
+        cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
+        let all = async {
+            for end in ends {
+                let _ = end.await;
+            }
+        };
+        if tokio::time::timeout(SHUTDOWN_GRACE, all).await.is_err() {
+            cells.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
+        }
+    }
+
+    /// Names the supervisor of the node's own services, once: it is shut down after the program's
+    /// actors. `false` if there is one.
+    pub fn set_system(&self, supervisor: &impl AsRef<AnyPid>) -> bool {
+        self.0.system.set(supervisor.as_ref().clone()).is_ok()
+    }
+
+    /// The supervisor of the node's own services.
+    #[must_use]
+    pub fn system(&self) -> Option<&AnyPid> {
+        self.0.system.get()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+}
+
+/// Actors.
+impl Node {
+    /// Starts an actor here. `birth` hears how its `init` went.
+    pub(crate) async fn start_actor<A: Actor>(
+        &self,
+        args: A::Args,
+        options: Options,
+        birth: Birth,
+    ) {
+        if self.is_closing() {
+            return birth.fail(SpawnError::ShuttingDown);
+        }
+        let capacity = options.capacity.unwrap_or(A::CAPACITY);
+        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, capacity, options.supervised));
+        self.0.counters.note_spawned();
+        let pid = cell.core().pid().clone();
+        if let Some(name) = &options.name
+            && self.register(name, &pid).is_err()
+        {
+            if self.bury(&*cell, ExitReason::Normal) {
+                self.0.counters.note_exited();
+            }
+            return birth.fail(SpawnError::NameTaken(name.clone()));
+        }
+        if let Some(parent) = options.parent.as_ref().filter(|_| options.link) {
+            // The child's half of the link: if the parent ends during init, so does the child.
+            let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
+            self.bond(&pid, parent);
+        }
+        let life = resident::live(self.clone(), Arc::clone(&cell), args, birth, options.timeout);
+        if let Some(switch) = hosting::host(Box::pin(life)).await {
+            cell.core().set_kill_switch(switch);
+        }
+    }
+
+    /// The end of an actor: everything it held is given up, and everyone bound to it is told.
+    /// Says whether this was the first to say so.
+    pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
+        let pid = cell.core().pid();
+        let Some((reason, farewell)) = cell.core().end(reason) else {
+            return false;
+        };
+        cell.close_mailbox();
+        self.0.cells.remove(&pid.serial());
+        self.0.names.forget(pid.serial());
+        self.unsubscribe_nodes(pid.serial());
+        tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
+        for other in &farewell.links {
+            let (from, reason) = (pid.clone(), reason.clone());
+            self.signal(other, Signal::Exit { from, reason, linked: true });
+            self.unbond(pid, other);
+        }
+        for (watcher, monitor) in farewell.watchers {
+            let (target, reason) = (pid.clone(), reason.clone());
+            self.signal(&watcher, Signal::Down { monitor, target, reason });
+            self.unbond(pid, &watcher);
+        }
+        for (monitor, target) in farewell.monitors {
+            self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
+            self.unbond(pid, &target);
+        }
+        true
+    }
+}

@@ -1,0 +1,104 @@
+//! Other nodes: connecting to them, and what is kept of each.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use super::Node;
+use crate::carrier::{Carrier, ConnectError};
+use crate::identity::{NodeId, NodeInstance};
+use crate::ingress::Ingress;
+use crate::peer::Peer;
+use crate::reason::ExitReason;
+
+/// Lives of nodes remembered before those that no pid refers to are forgotten. Count.
+const PEERS_PRUNE: usize = 1024;
+
+/// Other nodes.
+impl Node {
+    /// What a transport hands its sessions to.
+    #[must_use]
+    pub fn ingress(&self) -> Ingress {
+        Ingress::new(self.clone())
+    }
+
+    /// Gives the node its transport, once; `false` if it has one.
+    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>) -> bool {
+        self.0.carrier.set(carrier).is_ok()
+    }
+
+    /// Connects to another node, or finds that it is connected.
+    ///
+    /// # Errors
+    /// Any [`ConnectError`]; there is then no session.
+    pub async fn connect(&self, node: &NodeId, address: Option<&str>) -> Result<(), ConnectError> {
+        if node == self.name() {
+            return Err(ConnectError::SelfConnect(node.clone()));
+        }
+        let carrier = self.0.carrier.get().filter(|_| !self.is_closing());
+        let carrier = carrier.ok_or(ConnectError::NoTransport)?;
+        carrier.connect(node.clone(), address.map(ToOwned::to_owned)).await
+    }
+
+    /// Ends the session with a node; `false` if there is none.
+    #[must_use = "it says whether there was a session"]
+    pub fn disconnect(&self, node: &NodeId) -> bool {
+        self.0.carrier.get().is_some_and(|carrier| carrier.disconnect(node))
+    }
+
+    /// A value that a service keeps with the node, by its type; made by `make` if it is not there.
+    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let entry = self.0.extensions.entry(TypeId::of::<T>());
+        let any = Arc::clone(&*entry.or_insert_with(|| Arc::new(make())));
+        match any.downcast::<T>() {
+            Ok(value) => value,
+            Err(_) => unreachable!("the key is its type"),
+        }
+    }
+
+    /// The session's peer, connecting first if need be.
+    pub(crate) async fn reach(&self, node: &NodeId) -> Result<Arc<Peer>, ConnectError> {
+        if let Some(peer) = self.connected_peer(node) {
+            return Ok(peer);
+        }
+        self.connect(node, None).await?;
+        self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
+    }
+
+    /// Starts to connect on behalf of envelopes that `peer` keeps; `false` if that is hopeless.
+    pub(crate) fn dial(&self, peer: &Arc<Peer>) -> bool {
+        let target = peer.instance().node.clone();
+        let Some(carrier) = self.0.carrier.get().filter(|carrier| carrier.knows(&target)) else {
+            return false;
+        };
+        let dialled = carrier.connect(target, None);
+        let (node, peer) = (self.clone(), Arc::clone(peer));
+        tokio::spawn(async move {
+            let outcome = dialled.await;
+            if peer.is_connecting() {
+                let superseded = outcome.is_ok() && node.is_superseded(peer.instance());
+                let reason = if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
+                peer.lost(&node, &reason);
+            }
+        });
+        true
+    }
+
+    pub(crate) fn peer(&self, instance: &NodeInstance) -> Arc<Peer> {
+        if instance == self.instance() {
+            return Arc::clone(&self.0.me);
+        }
+        if let Some(peer) = self.0.peers.get(instance) {
+            return Arc::clone(&peer);
+        }
+        if self.0.peers.len() >= PEERS_PRUNE {
+            self.prune_peers();
+        }
+        let make = || Arc::new(Peer::new(instance.clone(), false, Arc::downgrade(&self.0)));
+        Arc::clone(&*self.0.peers.entry(instance.clone()).or_insert_with(make))
+    }
+
+    /// Forgets lives of nodes that nothing refers to.
+    pub(crate) fn prune_peers(&self) {
+        self.0.peers.retain(|_, peer| Arc::strong_count(peer) > 1);
+    }
+}

@@ -1,0 +1,42 @@
+//! A node as a place: spawning there, and finding what has a name there.
+
+use crate::actor::{Remote, Spawnable};
+use crate::error::{CallError, CastError};
+use crate::identity::NodeId;
+use crate::lookup;
+use crate::node::Node;
+use crate::pid::AnyPid;
+use crate::spawn::Spawn;
+
+/// A node as the place of a spawn: what [`Node::on`] gives.
+#[derive(Debug, Clone)]
+pub struct On {
+    pub(crate) node: Node,
+    pub(crate) place: NodeId,
+}
+
+impl On {
+    /// Spawns an actor there.
+    pub fn spawn<A: Spawnable>(&self, args: A::Args) -> Spawn<A> {
+        Spawn::on(self.node.clone(), self.place.clone(), args)
+    }
+
+    /// Who holds a local name there.
+    ///
+    /// # Errors
+    /// [`CallError::NoConnection`], or [`CallError::Timeout`] after 5 s.
+    pub async fn whereis(&self, name: &str) -> Result<Option<AnyPid>, CallError> {
+        if self.place == *self.node.name() {
+            return Ok(self.node.whereis(name));
+        }
+        lookup::whereis(&self.node, &self.place, name).await
+    }
+
+    /// Sends a message to whoever holds a local name there; nobody, and it is lost.
+    ///
+    /// # Errors
+    /// There is no session with that node, its lane is full, or the message does not encode.
+    pub fn cast_named<A: Remote>(&self, name: &str, message: A::Message) -> Result<(), CastError> {
+        lookup::cast_named::<A>(&self.node, &self.place, name, message)
+    }
+}

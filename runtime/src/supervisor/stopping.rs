@@ -1,0 +1,33 @@
+//! Stopping one child within its shutdown time.
+
+use std::time::Duration;
+
+use crate::node::Node;
+use crate::pid::AnyPid;
+use crate::proto::supervision::Shutdown;
+use crate::reason::ExitReason;
+
+/// Stops one child, here or elsewhere, and waits for its end.
+pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
+    let ended = node.monitor(pid);
+    match shutdown {
+        Shutdown::Brutal => node.kill(pid),
+        Shutdown::After(time) => {
+            node.stop(pid, ExitReason::Shutdown);
+            let mut ended = ended;
+            if tokio::time::timeout(time, &mut ended).await.is_ok() {
+                return;
+            }
+            tracing::warn!(%pid, "killed: it did not stop in time");
+            node.kill(pid);
+            let _ = tokio::time::timeout(KILL_TIME, ended).await;
+            return;
+        }
+        Shutdown::Infinity => node.stop(pid, ExitReason::Shutdown),
+    }
+    let _ = ended.await;
+}
+
+/// How long a killed child is waited for: one that never awaits cannot be killed, and must not keep
+/// its supervisor from stopping the others.
+const KILL_TIME: Duration = Duration::from_secs(1);

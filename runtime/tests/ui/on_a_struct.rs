@@ -1,0 +1,6 @@
+use starlings_runtime::actor;
+
+#[actor(crate = starlings_runtime)]
+struct Counter;
+
+fn main() {}
