@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // Death leaves every group.
-    let gone = a.groups().members("workers")[1].clone();
+    let gone = a.groups().members("workers").last().cloned().ok_or("nobody")?;
     a.kill(&gone);
     until("it shows there", async || !a.groups().members("workers").contains(&gone)).await?;
     println!("{} members are left", a.groups().members("workers").len());

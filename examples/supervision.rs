@@ -22,7 +22,7 @@ impl Fragile {
         assert!(self.jobs < 3, "the third job is too much");
         self.jobs
     }
-    async fn terminate(&mut self, reason: &ExitReason) {
+    fn terminate(&mut self, reason: &ExitReason) {
         println!("  after {} jobs it ends: {reason}", self.jobs);
     }
 }

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! starlings.node (one_for_one)
-//! ├── sessions     the listener, and one child per session
-//! ├── groups       process groups, one child per scope
-//! ├── names        cluster names, one child per scope
-//! ├── groups/…     the groups in which the replicas of caches meet
-//! ├── caches       one child per open cache
-//! ├── inspector    answers what other nodes ask about this one
-//! └── transport    lets others in when all is up, and ends all sessions in order at shutdown
+//! ├── groups/default     process groups, one child per scope
+//! ├── names/default      cluster names, one child per scope
+//! ├── groups/starlings   the scope in which the replicas of caches meet
+//! ├── caches             one child per open cache
+//! ├── inspector          answers what other nodes ask about this one
+//! ├── sessions           the listener, and one child per session
+//! └── transport          ends all sessions in order at shutdown
 //! ```
 //!
-//! Children stop in reverse order: the node leaves the cluster, then its services end.
+//! Children start in order, so nobody is let in before the services are up, and stop in reverse
+//! order: the node leaves the cluster, then its services end. Each may be killed at any time: what it
+//! needs to go on stands beside it (the registry's and the caches' state, the bound socket).
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +21,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
-    AnyPid, BoxFuture, Carrier as _, ChildSpec, Cx, ExitReason, Node, NodeId, Pid, SpawnError,
-    Supervisor, SupervisorMethods as _, actor, spec,
+    BoxFuture, Carrier, Cx, ExitReason, Node, NodeId, Supervisor, actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
 
@@ -28,7 +29,10 @@ use crate::builder::StartNodeError;
 use crate::inspector::Inspector;
 
 /// The local name of the supervisor of a node's own services.
-pub(crate) const SYSTEM: &str = "starlings.node";
+const SYSTEM: &str = "starlings.node";
+
+/// The local name of the supervisor of its sessions.
+const SESSIONS: &str = "starlings.sessions";
 
 pub(crate) async fn start(
     node: &Node,
@@ -36,52 +40,43 @@ pub(crate) async fn start(
     pipe: Arc<dyn Pipe>,
     peers: Vec<(NodeId, String)>,
 ) -> Result<(), StartNodeError> {
-    let system = Supervisor::one_for_one()
-        .child(Supervisor::one_for_one().into_child("sessions"))
-        .start(node)
-        .await?;
-    node.set_system(&system);
-    // The name is free: the node has just started.
-    let _ = node.register(SYSTEM, &system);
-    add(&system, Groups::child(DEFAULT_SCOPE)).await?;
-    add(&system, Names::child(DEFAULT_SCOPE)).await?;
-    let [scope, caches] = starlings_cache::children();
-    add(&system, scope).await?;
-    starlings_cache::set_supervisor(node, &add(&system, caches).await?);
-    add(&system, spec::<Inspector>(()).id("inspector")).await?;
-    match config {
-        Some(config) => start_transport(node, &system, config, pipe, peers).await,
-        None => Ok(()),
+    let transport = match config {
+        Some(config) => Some(open_transport(node, config, pipe, peers).await?),
+        None => None,
+    };
+    let mut system = Supervisor::one_for_one()
+        .name(SYSTEM)
+        .child(Groups::child(DEFAULT_SCOPE))
+        .child(Names::child(DEFAULT_SCOPE));
+    for child in starlings_cache::children() {
+        system = system.child(child);
     }
+    system = system.child(spec::<Inspector>(()).id("inspector"));
+    if let Some(transport) = transport {
+        let listener = spec::<Listener>(Arc::clone(&transport)).id("listener");
+        let sessions = Supervisor::one_for_one().name(SESSIONS).child(listener);
+        let farewell = spec::<Farewell>(transport).id("transport");
+        system = system.child(sessions.into_child("sessions")).child(farewell);
+    }
+    node.set_system(&system.start(node).await?);
+    Ok(())
 }
 
-async fn start_transport(
+/// Binds the address; nobody is let in before the listener runs.
+async fn open_transport(
     node: &Node,
-    system: &Pid<Supervisor>,
     mut config: TransportConfig,
     pipe: Arc<dyn Pipe>,
     peers: Vec<(NodeId, String)>,
-) -> Result<(), StartNodeError> {
-    let children = system.which_children().await.unwrap_or_default();
-    let sessions = children.into_iter().find(|child| child.id == "sessions");
-    let Some(sessions) = sessions.and_then(|child| child.pid) else {
-        return Ok(());
-    };
-    config.spawner = Some(supervised_by(node.pid::<Supervisor>(&sessions)));
+) -> Result<Arc<Transport>, StartNodeError> {
+    config.spawner = Some(supervised_on(node));
     let transport = Transport::start(config, node.ingress(), pipe).await?;
     for (peer, address) in peers {
         transport.learn(peer, address)?;
     }
     node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
-    node.set_carrier(Arc::clone(&transport) as Arc<dyn starlings_runtime::Carrier>);
-    add(&node.pid(&sessions), spec::<Listener>(Arc::clone(&transport)).id("listener")).await?;
-    add(system, spec::<Farewell>(transport).id("transport")).await?;
-    Ok(())
-}
-
-async fn add(supervisor: &Pid<Supervisor>, child: ChildSpec) -> Result<AnyPid, StartNodeError> {
-    let started = supervisor.start_child(child).await;
-    started.map_err(|error| SpawnError::InitFailed(ExitReason::error(error)).into())
+    node.set_carrier(Arc::clone(&transport) as Arc<dyn Carrier>);
+    Ok(transport)
 }
 
 /// The address that the node listens on, as an extension of it.
@@ -96,20 +91,31 @@ pub fn address(node: &Node) -> Option<String> {
 
 /// Runs sessions as children of `sessions`, and dials, which are short, as plain tasks. The listener
 /// it leaves to [`Listener`], which can be restarted.
-fn supervised_by(sessions: Pid<Supervisor>) -> Spawner {
+fn supervised_on(node: &Node) -> Spawner {
+    let node = node.clone();
     Arc::new(move |what, future| match what {
         "listener" => drop(future),
         "session" => {
-            let sessions = sessions.clone();
-            tokio::spawn(async move {
-                let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
-                let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
-                // If the supervisor is gone, the future is dropped and the session is down.
-                let _ = sessions.start_child(spec::<Session>(hosted).id(id).temporary()).await;
-            });
+            let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
+            tokio::spawn(supervise(node.clone(), hosted));
         }
         _ => drop(tokio::spawn(future)),
     })
+}
+
+/// Puts a session under `sessions`. Without that supervisor the future is dropped, and the session
+/// is down.
+async fn supervise(node: Node, hosted: Hosted) {
+    let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
+    let session = spec::<Session>(hosted).id(id).temporary();
+    let sessions = node.whereis(SESSIONS).map(|pid| node.pid::<Supervisor>(&pid));
+    let started = match sessions {
+        Some(sessions) => sessions.start_child(session).await.map(drop).map_err(|e| e.to_string()),
+        None => Err("there is no supervisor of sessions".to_owned()),
+    };
+    if let Err(error) = started {
+        tracing::warn!(error, "a session did not start");
+    }
 }
 
 /// A future to be run once, by an actor.

@@ -75,9 +75,8 @@ pub enum CacheError {
 
 /// The caches of one node, kept with it.
 #[derive(Debug, Default)]
-pub(crate) struct Caches {
+struct Caches {
     open: Mutex<BTreeMap<String, Cache>>,
-    supervisor: Mutex<Option<AnyPid>>,
 }
 
 /// The caches of a node.
@@ -109,14 +108,8 @@ impl OpenCaches for Node {
             let make = || Cache(Arc::new(Replica::new(self, name)));
             open.entry(name.to_owned()).or_insert_with(make).clone()
         };
-        let supervisor = caches.supervisor.lock().clone();
-        let gone = || CacheError::NotStarted(ExitReason::NoProc);
-        let supervisor: Pid<Supervisor> = self.pid(&supervisor.ok_or_else(gone)?);
-        let child = spec::<CacheServer>(name.to_owned()).id(name);
-        match supervisor.start_child(child).await {
-            Ok(_) | Err(StartChildError::Refused(ChildError::AlreadyPresent(_))) => Ok(cache),
-            Err(error) => Err(CacheError::NotStarted(ExitReason::error(error))),
-        }
+        serve(self, name).await?;
+        Ok(cache)
     }
 
     fn cache(&self, name: &str) -> Result<Cache, CacheError> {
@@ -130,13 +123,28 @@ impl OpenCaches for Node {
 /// and the supervisor under which opened caches stand.
 #[must_use]
 pub fn children() -> [ChildSpec; 2] {
-    let caches = SupervisorSpec::one_for_one().into_child("caches");
-    [Groups::child(SCOPE), caches]
+    let keeper = spec::<server::Reopener>(()).id("reopener").transient();
+    let caches = SupervisorSpec::one_for_one().name(SUPERVISOR).child(keeper);
+    [Groups::child(SCOPE), caches.into_child("caches")]
 }
 
-/// Tells the node which supervisor its caches stand under: the second of [`children`].
-pub fn set_supervisor(node: &Node, supervisor: &AnyPid) {
-    *node.extension(Caches::default).supervisor.lock() = Some(supervisor.clone());
+/// The names of the caches that are open on a node.
+fn open_names(node: &Node) -> Vec<String> {
+    node.extension(Caches::default).open.lock().keys().cloned().collect()
+}
+
+/// The local name of the supervisor of the open caches.
+const SUPERVISOR: &str = "starlings.caches";
+
+/// Starts the server of an open cache; does nothing if it runs.
+async fn serve(node: &Node, name: &str) -> Result<(), CacheError> {
+    let gone = || CacheError::NotStarted(ExitReason::NoProc);
+    let supervisor: Pid<Supervisor> = node.pid(&node.whereis(SUPERVISOR).ok_or_else(gone)?);
+    let child = spec::<CacheServer>(name.to_owned()).id(name);
+    match supervisor.start_child(child).await {
+        Ok(_) | Err(StartChildError::Refused(ChildError::AlreadyPresent(_))) => Ok(()),
+        Err(error) => Err(CacheError::NotStarted(ExitReason::error(error))),
+    }
 }
 
 impl Cache {

@@ -9,5 +9,5 @@ pub mod wire;
 
 pub use cache::{
     CACHE_NAME_BYTES_MAX, Cache, CacheChanged, CacheError, CacheServer, OpenCaches, SCOPE,
-    Snapshot, WATCHES_MAX, WatchId, children, set_supervisor,
+    Snapshot, WATCHES_MAX, WatchId, children,
 };

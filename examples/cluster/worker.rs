@@ -34,6 +34,6 @@ impl Worker {
     /// Never answers: what calls look like that run while their node dies.
     #[call]
     async fn ponder(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -94,7 +94,7 @@ impl<M: Machine, S: Shell<M>> Driver<M, S> {
         }
         let (node, shell) = (self.node.clone(), Arc::clone(&self.shell));
         let deadline = machine.deadline().map(|deadline| self.started + deadline);
-        self.alarm.set(deadline, move || tell(&node, shell.server(), Elapsed));
+        self.alarm.set(&self.node, deadline, move || tell(&node, shell.server(), Elapsed));
         result
     }
 

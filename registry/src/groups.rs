@@ -175,7 +175,8 @@ impl Groups {
     /// Sends a cast to all members: one message to each node that has any, not one to each member.
     ///
     /// Not ordered with casts sent to single members. A member that is full misses it, and its node
-    /// counts that. Gives the number of nodes that it went to.
+    /// counts that. Gives the number of nodes that it went to: those that cannot be reached, or whose
+    /// lane is full, miss it.
     ///
     /// # Errors
     /// The message does not encode; nothing was sent.
@@ -189,10 +190,8 @@ impl Groups {
         let members = self.members(group);
         let mut nodes: Vec<&NodeInstance> = members.iter().map(AnyPid::instance).collect();
         nodes.dedup();
-        for node in &nodes {
-            self.cast_node(node, &key, method, &payload)?;
-        }
-        Ok(nodes.len())
+        let sent = nodes.iter().filter(|node| self.cast_node(node, &key, method, &payload).is_ok());
+        Ok(sent.count())
     }
 
     fn cast_node(

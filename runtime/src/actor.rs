@@ -44,7 +44,7 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Handles an event: a down, a trapped exit, a node event. By default it is logged and dropped.
     fn info(&mut self, info: Info, cx: &mut Cx<Self>) -> impl Future<Output = Result<()>> + Send {
-        tracing::debug!(pid = %cx.pid(), ?info, "event dropped: no handler for it");
+        tracing::debug!(pid = %cx.pid(), event = info.type_name(), "no handler for this event");
         std::future::ready(Ok(()))
     }
 

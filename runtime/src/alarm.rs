@@ -4,6 +4,8 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::node::Node;
+
 /// Runs something once at a moment, unless it is set anew before: how a driver keeps the deadline of
 /// its state machine.
 ///
@@ -13,8 +15,8 @@ pub struct Alarm(Mutex<Option<(Instant, AbortHandle)>>);
 
 impl Alarm {
     /// Sets the alarm to `at`, in place of what was set; `None` takes it back. Setting it to the
-    /// moment it is set to already costs nothing. Must be called within a tokio runtime.
-    pub fn set(&self, at: Option<Instant>, ring: impl FnOnce() + Send + 'static) {
+    /// moment it is set to already costs nothing. It rings on the node's runtime.
+    pub fn set(&self, node: &Node, at: Option<Instant>, ring: impl FnOnce() + Send + 'static) {
         let mut set = self.0.lock();
         if set.as_ref().map(|(at, _)| *at) == at {
             return;
@@ -23,7 +25,7 @@ impl Alarm {
             task.abort();
         }
         let Some(at) = at else { return };
-        let task = tokio::spawn(async move {
+        let task = node.run(async move {
             tokio::time::sleep_until(at).await;
             ring();
         });

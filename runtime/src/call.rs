@@ -15,12 +15,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::actor::Actor;
-use crate::carrier::{LaneKey, Urgency};
+use crate::carrier::LaneKey;
 use crate::cell::AnyCell;
 use crate::error::{CallError, CastError};
-use crate::node::Node;
 use crate::peer::{Peer, ReplySlot};
-use crate::pid::{self, Pid, Place};
+use crate::pid::{self, Pid, Place, Source};
 use crate::reason::ExitReason;
 use crate::reply::Reply;
 use crate::sending::local_only;
@@ -28,6 +27,10 @@ use crate::wire::{self, CallRef, Header};
 
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
 pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Longest timeout of a call: what fits into the envelope's milliseconds, some 49 days. A longer one
+/// is cut to it.
+pub const CALL_TIMEOUT_MAX: Duration = Duration::from_millis(u32::MAX as u64);
 
 pub(crate) type Answer<R> = Result<R, CallError>;
 
@@ -94,7 +97,8 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             }
             (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
         };
-        PendingCall { state, deadline: Instant::now() + timeout, timer: None }
+        let deadline = Instant::now() + timeout.min(CALL_TIMEOUT_MAX);
+        PendingCall { state, deadline, timer: None }
     }
 }
 
@@ -107,7 +111,6 @@ fn send_remote<A: Actor, R: Send + 'static>(
 ) -> Result<Pending<R>, CastError> {
     let (wire, decode) = A::wire().zip(decode).ok_or_else(local_only::<A>)?;
     let key = wire.key(message).ok_or_else(local_only::<A>)?;
-    peer.allows(wire.name, key)?;
     let no_connection = || CastError::NoConnection(peer.instance().node.clone());
     let node = peer.owner().ok_or_else(no_connection)?;
     if peer.is_own() {
@@ -120,7 +123,7 @@ fn send_remote<A: Actor, R: Send + 'static>(
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let header = Header::Call { to, key, call, deadline_ms };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-    peer.send(LaneKey(to), Urgency::Refusable, &header, &mut payload)?;
+    peer.send_method(LaneKey(to), (wire.name, key), &header, &mut payload)?;
     Ok(pending)
 }
 
@@ -131,9 +134,9 @@ struct Slot<R> {
 }
 
 impl<R: Send> ReplySlot for Slot<R> {
-    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>) {
+    fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
         let answer = answer.and_then(|bytes| {
-            pid::decode_for(node, || (self.decode)(bytes))
+            pid::decode_from(source, || (self.decode)(bytes))
                 .map_err(|error| CallError::BadMessage(format!("the reply: {error}")))
         });
         // The caller may have given up in the meantime: a late reply is never seen.

@@ -17,11 +17,12 @@ use crate::identity::NodeInstance;
 use crate::info::{Down, Exit, Info, MonitorRef};
 use crate::mailbox::{Mailbox, Refused};
 use crate::node::Node;
-use crate::pid::{self, AnyPid};
+use crate::pid::{self, AnyPid, Source};
 use crate::proto::bonds::{Bonds, ExitEffect, Farewell};
 use crate::reason::ExitReason;
 use crate::reply::{CallBack, RemoteReply, ReplyTo};
 use crate::signal::Signal;
+use crate::spawn::Options;
 use crate::wire::MethodKey;
 
 /// Who waits for the end of an actor, above which those who gave up are swept out. Count.
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pid: AnyPid,
     type_name: &'static str,
     supervised: bool,
+    /// Who spawned it linked to itself: when that one ends, so does this one, even if it traps.
+    parent: Option<AnyPid>,
     life: Mutex<Life>,
     kill: OnceLock<KillSwitch>,
 }
@@ -52,7 +55,7 @@ struct EndWaiter {
 }
 
 impl Core {
-    pub(crate) fn new(pid: AnyPid, type_name: &'static str, supervised: bool) -> Self {
+    pub(crate) fn new(pid: AnyPid, type_name: &'static str, options: &Options) -> Self {
         let life = Life {
             bonds: Bonds::default(),
             end_waiters: Vec::new(),
@@ -60,7 +63,14 @@ impl Core {
             verdict: None,
             ended: None,
         };
-        Self { pid, type_name, supervised, life: Mutex::new(life), kill: OnceLock::new() }
+        Self {
+            pid,
+            type_name,
+            supervised: options.supervised,
+            parent: options.parent.clone().filter(|_| options.link),
+            life: Mutex::new(life),
+            kill: OnceLock::new(),
+        }
     }
 
     pub(crate) fn pid(&self) -> &AnyPid {
@@ -71,17 +81,22 @@ impl Core {
         self.type_name
     }
 
+    /// Who spawned it linked to itself.
+    pub(crate) fn parent(&self) -> Option<&AnyPid> {
+        self.parent.as_ref()
+    }
+
     /// Whether a supervisor sees to its end.
     pub(crate) fn is_supervised(&self) -> bool {
         self.supervised
     }
 
     pub(crate) fn set_kill_switch(&self, switch: KillSwitch) {
-        let doomed = self.life.lock().verdict.is_some();
-        if doomed {
+        let switch = self.kill.get_or_init(|| switch);
+        // A kill that came before the switch has left its verdict, and could do no more.
+        if self.life.lock().verdict.is_some() {
             switch.kill();
         }
-        let _ = self.kill.set(switch);
     }
 
     /// Ends the actor at its next await point, for this reason unless another came first.
@@ -151,32 +166,53 @@ impl Core {
         receiver
     }
 
-    /// Marks the actor as ended, once; whom to tell, and with which reason.
-    pub(crate) fn end(&self, reason: ExitReason) -> Option<(ExitReason, Farewell)> {
-        let (reason, farewell, waiters) = {
-            let mut life = self.life.lock();
-            if life.ended.is_some() {
-                return None;
-            }
-            let reason = life.verdict.take().unwrap_or(reason);
-            life.ended = Some(reason.clone());
-            (reason, life.bonds.take_all(), std::mem::take(&mut life.end_waiters))
-        };
-        waiters.into_iter().for_each(|waiter| (waiter.tell)(&reason));
-        Some((reason, farewell))
+    /// Marks the actor as ended, once; why, whom to tell, and who waits for it.
+    pub(crate) fn end(&self, reason: ExitReason) -> Option<End> {
+        let mut life = self.life.lock();
+        if life.ended.is_some() {
+            return None;
+        }
+        let reason = life.verdict.take().unwrap_or(reason).bounded();
+        life.ended = Some(reason.clone());
+        let waiters = Waiters(std::mem::take(&mut life.end_waiters));
+        Some(End { reason, farewell: life.bonds.take_all(), waiters })
     }
 }
+
+/// What follows from the end of an actor.
+pub(crate) struct End {
+    pub(crate) reason: ExitReason,
+    pub(crate) farewell: Farewell,
+    pub(crate) waiters: Waiters,
+}
+
+/// Who waits for the end of an actor.
+pub(crate) struct Waiters(Vec<EndWaiter>);
+
+impl Waiters {
+    pub(crate) fn tell(self, reason: &ExitReason) {
+        self.0.into_iter().for_each(|waiter| (waiter.tell)(reason));
+    }
+}
+
+/// Where the answer of a delivered call goes; casts have none.
+pub(crate) type Back = Option<Arc<CallBack>>;
 
 /// An actor whatever its type.
 pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
     fn core(&self) -> &Core;
 
-    /// Decodes and enqueues a message from another node; a refusal is answered through `reply`.
-    fn deliver(&self, node: &Node, key: MethodKey, payload: &[u8], back: Option<Arc<CallBack>>);
+    /// Decodes and enqueues an encoded message; a refusal is answered through `back`.
+    fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back);
 
     fn push_info(&self, info: Info);
 
     fn stop(&self, reason: ExitReason);
+
+    /// Whether it is an actor, not another endpoint.
+    fn is_actor(&self) -> bool {
+        true
+    }
 
     fn close_mailbox(&self);
 
@@ -277,8 +313,10 @@ pub(crate) struct ActorCell<A: Actor> {
 }
 
 impl<A: Actor> ActorCell<A> {
-    pub(crate) fn new(pid: AnyPid, capacity: usize, supervised: bool) -> Self {
-        Self { core: Core::new(pid, type_name::<A>(), supervised), mailbox: Mailbox::new(capacity) }
+    pub(crate) fn new(pid: AnyPid, options: &Options) -> Self {
+        let capacity = options.capacity.unwrap_or(A::CAPACITY);
+        let core = Core::new(pid, type_name::<A>(), options);
+        Self { core, mailbox: Mailbox::new(capacity) }
     }
 
     pub(crate) fn downcast(cell: Arc<dyn AnyCell>) -> Option<Arc<Self>> {
@@ -298,7 +336,7 @@ impl<A: Actor> ActorCell<A> {
 
     fn decode(
         &self,
-        node: &Node,
+        source: Source<'_>,
         key: MethodKey,
         payload: &[u8],
         reply: ReplyTo,
@@ -311,7 +349,7 @@ impl<A: Actor> ActorCell<A> {
                 wire.name
             )));
         };
-        pid::decode_for(node, || (wire.decode)(method, payload, reply))
+        pid::decode_from(source, || (wire.decode)(method, payload, reply))
             .map_err(|error| CallError::BadMessage(format!("the arguments: {error}")))
     }
 }
@@ -321,17 +359,17 @@ impl<A: Actor> AnyCell for ActorCell<A> {
         &self.core
     }
 
-    fn deliver(&self, node: &Node, key: MethodKey, payload: &[u8], back: Option<Arc<CallBack>>) {
+    fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back) {
         let reply = ReplyTo(back.clone().map(RemoteReply));
         let outcome = self
-            .decode(node, key, payload, reply)
+            .decode(source, key, payload, reply)
             .and_then(|message| self.push(message).map_err(CallError::from));
         match (outcome, back) {
             (Ok(()), None) => {}
             (Ok(()), Some(back)) => back.enqueued(),
             (Err(error), Some(back)) => back.refuse(error),
             (Err(error), None) => {
-                node.counters().note_refused();
+                source.node.counters().note_refused();
                 tracing::debug!(pid = %self.core.pid(), %error, "cast from another node dropped");
             }
         }

@@ -103,6 +103,7 @@ impl<A: Actor> Cx<A> {
     pub fn exit(&self, other: &impl AsRef<AnyPid>, reason: ExitReason) {
         let other = self.node.bind(other.as_ref());
         let from = self.me().clone();
+        let reason = reason.bounded();
         self.node.signal(&other, Signal::Exit { from, reason, linked: false });
     }
 

@@ -78,15 +78,28 @@ pub struct Info(Box<dyn Event>);
 pub trait Event: Any + Send + fmt::Debug {
     #[doc(hidden)]
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str;
 }
 
 impl<T: Any + Send + fmt::Debug> Event for T {
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
         self
     }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<T>()
+    }
 }
 
 impl Info {
+    /// The name of the event's type, for logs: what the event says is nobody's business there.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        (*self.0).type_name()
+    }
+
     /// Wraps an event.
     pub fn new(event: impl Event) -> Self {
         Self(Box::new(event))

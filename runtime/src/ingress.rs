@@ -7,17 +7,18 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
+use crate::cell::AnyCell;
 use crate::error::{CallError, SpawnError};
 use crate::identity::NodeInstance;
 use crate::node::Node;
 use crate::peer::{Peer, Session};
-use crate::pid::AnyPid;
+use crate::pid::{self, AnyPid, Decoding, Source};
 use crate::reason::DownReason;
 use crate::reply::CallBack;
 use crate::signal::Signal;
 use crate::spawn::{Answer, Birth, Options};
 use crate::types::Schemas;
-use crate::wire::{self, CallRef, Header, SpawnRequest};
+use crate::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
 
 /// The runtime's side of the port to other nodes: what a transport hands sessions and envelopes to.
 #[derive(Debug, Clone)]
@@ -81,16 +82,19 @@ pub struct SessionIngress {
 }
 
 impl SessionIngress {
-    /// Takes one envelope to its receiver. Readers of different lanes may call it at once; each lane
-    /// in order.
+    /// Takes one envelope to its receiver: see [`Batch::deliver`].
     ///
     /// # Errors
-    /// The envelope does not decode. A payload that does not is no violation: it is answered.
+    /// As [`Batch::deliver`].
     pub fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        let (header, tail) = wire::split(envelope)
-            .map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))?;
-        self.on_header(header, tail);
-        Ok(())
+        self.batch().deliver(envelope)
+    }
+
+    /// Begins to take envelopes that came in together. What they have in common is looked up once.
+    #[must_use]
+    pub fn batch(&self) -> Batch<'_> {
+        let decoding = pid::decoding(Source { node: &self.node, from: &self.peer });
+        Batch { session: self, last: None, _decoding: decoding }
     }
 
     /// The session has ended; call it after the last `deliver`. What hung on it fails, and
@@ -101,14 +105,21 @@ impl SessionIngress {
         }
     }
 
+    fn on_cast(&self, to: u64, cell: Option<&Arc<dyn AnyCell>>, key: MethodKey, payload: &[u8]) {
+        match cell {
+            Some(cell) => cell.deliver(self.source(), key, payload, None),
+            None => {
+                self.node.counters().note_undeliverable();
+                tracing::trace!(to, "cast from another node: no such actor");
+            }
+        }
+    }
+
     fn on_header(&self, header: Header, tail: &[u8]) {
         match header {
-            Header::Cast { to, key } => match self.node.cell(to) {
-                Some(cell) => cell.deliver(&self.node, key, tail, None),
-                None => self.node.counters().note_undeliverable(),
-            },
+            Header::Cast { to, key } => self.on_cast(to, self.node.cell(to).as_ref(), key, tail),
             Header::CastNamed { to, key } => match self.named(&to) {
-                Some(cell) => cell.deliver(&self.node, key, tail, None),
+                Some(cell) => cell.deliver(self.source(), key, tail, None),
                 None => self.node.counters().note_undeliverable(),
             },
             Header::Call { to, key, call, deadline_ms } => match self.node.cell(to) {
@@ -116,7 +127,7 @@ impl SessionIngress {
                     let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
                     let peer = Arc::clone(&self.peer);
                     let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
-                    cell.deliver(&self.node, key, tail, Some(back));
+                    cell.deliver(self.source(), key, tail, Some(back));
                 }
                 None => self.node.refuse_call(&self.peer, call, CallError::NoProc),
             },
@@ -172,8 +183,12 @@ impl SessionIngress {
     fn answer(&self, call: CallRef, answer: Result<&[u8], CallError>) {
         // No slot: the caller has given up, and a late reply is never seen.
         if let Some(slot) = self.peer.take_slot(call) {
-            slot.fill(&self.node, answer);
+            slot.fill(self.source(), answer);
         }
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { node: &self.node, from: &self.peer }
     }
 
     fn answer_spawn(&self, call: CallRef, answer: &Result<u64, SpawnError>) {
@@ -188,7 +203,7 @@ impl SessionIngress {
         let mut bytes = Vec::new();
         let slot = self.peer.take_slot(call);
         match slot.filter(|_| wire::append(&Ok::<u64, SpawnError>(serial), &mut bytes).is_ok()) {
-            Some(slot) => slot.fill(&self.node, Ok(&bytes)),
+            Some(slot) => slot.fill(self.source(), Ok(&bytes)),
             // The asker gave up: a child that nobody knows of is not left behind.
             None => {
                 self.node.signal(&AnyPid::new(Arc::clone(&self.peer), serial), Signal::Kill);
@@ -210,7 +225,7 @@ impl SessionIngress {
         let birth = Birth { options: options.clone(), answer };
         match self.node.spawnable(&request.type_name) {
             Some(spawnable) if spawnable.args_key() == request.args => {
-                spawnable.start(&self.node, args, options, birth);
+                spawnable.start(self.source(), args, options, birth);
             }
             Some(_) => birth.fail(SpawnError::BadArguments(
                 "the arguments have another schema here".to_owned(),
@@ -230,7 +245,39 @@ impl SessionIngress {
         let _ = self.peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
     }
 
-    fn named(&self, name: &str) -> Option<Arc<dyn crate::cell::AnyCell>> {
+    fn named(&self, name: &str) -> Option<Arc<dyn AnyCell>> {
         self.node.cell(self.node.whereis(name)?.serial())
+    }
+}
+
+/// Envelopes of one lane that came in together. Not to be kept over an await: it marks its thread as
+/// decoding for this session.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    session: &'a SessionIngress,
+    /// The receiver of the last cast: a run of casts to one actor looks it up once.
+    last: Option<(u64, Arc<dyn AnyCell>)>,
+    _decoding: Decoding,
+}
+
+impl Batch<'_> {
+    /// Takes one envelope to its receiver. Readers of different lanes may do so at once; each lane in
+    /// order.
+    ///
+    /// # Errors
+    /// The envelope does not decode. A payload that does not is no violation: it is answered.
+    pub fn deliver(&mut self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
+        if let Some((to, key, payload)) = wire::split_cast(envelope) {
+            if self.last.as_ref().is_none_or(|(serial, _)| *serial != to) {
+                self.last = self.session.node.cell(to).map(|cell| (to, cell));
+            }
+            let cell = self.last.as_ref().map(|(_, cell)| cell);
+            self.session.on_cast(to, cell, key, payload);
+            return Ok(());
+        }
+        let (header, tail) = wire::split(envelope)
+            .map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))?;
+        self.session.on_header(header, tail);
+        Ok(())
     }
 }

@@ -46,7 +46,7 @@ impl Node {
     /// How many actors live here.
     #[must_use]
     pub fn actors_count(&self) -> usize {
-        self.cells().len()
+        self.cells().iter().filter(|cell| cell.is_actor()).count()
     }
 
     /// The supervisors that no supervisor sees to: the roots of this node's supervision trees.

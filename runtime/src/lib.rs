@@ -37,7 +37,9 @@ mod wire;
 
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
 pub use alarm::Alarm;
-pub use call::{CALL_TIMEOUT_DEFAULT, Call, DecodeReply, PendingCall, decode_reply};
+pub use call::{
+    CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, Call, DecodeReply, PendingCall, decode_reply,
+};
 pub use carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
 };
@@ -48,7 +50,7 @@ pub use error::{CallError, CastError, SpawnError};
 pub use fingerprint::{method_key, shape};
 pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
 pub use info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
-pub use ingress::{Ingress, ProtocolViolation, SessionIngress};
+pub use ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
 pub use inspect::ActorInfo;
 pub use lookup::encode_cast;
 pub use mailbox::CAPACITY_DEFAULT;
@@ -56,7 +58,7 @@ pub use monitor::Monitor;
 pub use names::{NAME_BYTES_MAX, RegisterError};
 pub use node::{Node, NodeParts, PidTextError};
 pub use on::On;
-pub use pid::{AnyPid, Pid, PidParseError, PidText};
+pub use pid::{AnyPid, Origin, Pid, PidParseError, PidText};
 pub use postcard::Error as WireError;
 pub use proto::supervision::{ChildError, Intensity, Restart, Shutdown, Strategy};
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
@@ -70,7 +72,7 @@ pub use wire::{CallRef, MethodKey, append, decode};
 /// Logs an event that no `#[info]` method takes. What the macro calls.
 #[doc(hidden)]
 pub fn unhandled_info(pid: &impl std::fmt::Display, info: &Info) {
-    tracing::debug!(%pid, ?info, "event dropped: no handler for it");
+    tracing::debug!(%pid, event = info.type_name(), "no handler for this event");
 }
 
 /// Asks that a type can travel. What the macro calls.

@@ -11,7 +11,7 @@ use crate::error::{CallError, CastError};
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::peer::ReplySlot;
-use crate::pid::AnyPid;
+use crate::pid::{AnyPid, Source};
 use crate::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(
@@ -24,22 +24,20 @@ pub(crate) async fn whereis(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(SerialSlot(sender)));
+    let _forget = peer.forget_later(call);
     let header = Header::WhereIs { call, name: name.to_owned() };
     peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
     match tokio::time::timeout(CALL_TIMEOUT_DEFAULT, answer).await {
         Ok(Ok(serial)) => Ok(serial?.map(|serial| AnyPid::new(Arc::clone(&peer), serial))),
         Ok(Err(_closed)) => Err(no_connection()),
-        Err(_elapsed) => {
-            drop(peer.take_slot(call));
-            Err(CallError::Timeout)
-        }
+        Err(_elapsed) => Err(CallError::Timeout),
     }
 }
 
 struct SerialSlot(oneshot::Sender<Result<Option<u64>, CallError>>);
 
 impl ReplySlot for SerialSlot {
-    fn fill(self: Box<Self>, _: &Node, answer: Result<&[u8], CallError>) {
+    fn fill(self: Box<Self>, _: Source<'_>, answer: Result<&[u8], CallError>) {
         let serial = answer.and_then(|bytes| {
             wire::decode(bytes).map_err(|error| CallError::BadMessage(error.to_string()))
         });
@@ -61,10 +59,10 @@ pub(crate) fn cast_named<A: Remote>(
     let peer = node.connected_peer(place).ok_or_else(no_connection)?;
     let wire = Wire::<A>::of();
     let key = wire.key(&message).ok_or_else(crate::sending::local_only::<A>)?;
-    peer.allows(A::NAME, key)?;
     let header = Header::CastNamed { to: name.to_owned(), key };
     let lane = LaneKey(lane_of(name));
-    peer.send(lane, Urgency::Refusable, &header, &mut |out| A::encode(&message, out))
+    let mut payload = |out: &mut Vec<u8>| A::encode(&message, out);
+    peer.send_method(lane, (A::NAME, key), &header, &mut payload)
 }
 
 /// The lane of a named receiver: always the same for the same name.
@@ -88,6 +86,7 @@ impl Node {
     /// mailbox, is counted and dropped; `false` if the actor is not there.
     pub fn deliver_encoded(&self, pid: &AnyPid, key: MethodKey, payload: &[u8]) -> bool {
         let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
-        cell.map(|cell| cell.deliver(self, key, payload, None)).is_some()
+        let source = Source { node: self, from: pid.home() };
+        cell.map(|cell| cell.deliver(source, key, payload, None)).is_some()
     }
 }

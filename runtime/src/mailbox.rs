@@ -23,8 +23,8 @@ use crate::reason::ExitReason;
 /// few megabytes: room for any burst that an actor can work off within a second.
 pub const CAPACITY_DEFAULT: usize = 65_536;
 
-/// A drained buffer above this many slots is given back rather than kept for the next batch. Slots.
-const KEPT_SLOTS_MAX: usize = 1024;
+/// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
+const IDLE_SLOTS_MAX: usize = 32;
 
 /// What stands in a mailbox.
 #[derive(Debug)]
@@ -155,9 +155,6 @@ impl<M> Mailbox<M> {
     ///
     /// Only the actor's own loop calls this. Cancel safe: nothing is taken before it is ready.
     pub(crate) async fn take(&self, batch: &mut Vec<Item<M>>) -> Result<(), ExitReason> {
-        if batch.capacity() > KEPT_SLOTS_MAX {
-            *batch = Vec::new();
-        }
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if let Some(reason) = state.stop.take() {
@@ -165,6 +162,10 @@ impl<M> Mailbox<M> {
             }
             let senders = std::mem::take(&mut state.senders);
             let ready = !state.queue.is_empty();
+            if !ready {
+                shrink(&mut state.queue);
+                shrink(batch);
+            }
             if ready {
                 std::mem::swap(&mut state.queue, batch);
                 state.idle = None;
@@ -203,6 +204,12 @@ impl<M> Mailbox<M> {
         }
         state.handled_seen = self.handled.load(Ordering::Relaxed);
         state.pushed - state.handled_seen < self.capacity
+    }
+}
+
+fn shrink<T>(buffer: &mut Vec<T>) {
+    if buffer.capacity() > IDLE_SLOTS_MAX {
+        *buffer = Vec::new();
     }
 }
 

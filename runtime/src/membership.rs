@@ -3,7 +3,7 @@
 //! One lock covers both, so that a subscriber's snapshot and its later events have no gap and no
 //! duplicate, and events come in the order in which nodes came and went.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
@@ -21,8 +21,10 @@ const NODE_EVENTS_KEPT: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Membership {
     up: BTreeMap<NodeId, Connected>,
-    /// Serials of the actors that monitor nodes.
-    subscribers: BTreeSet<u64>,
+    /// Serials of the actors that monitor nodes, and how many nodes had gone when they began to: who
+    /// began after a node had gone did not see its `Up`, and is spared its `Down`.
+    subscribers: BTreeMap<u64, u64>,
+    gone: u64,
     events: broadcast::Sender<NodeEvent>,
 }
 
@@ -35,21 +37,20 @@ struct Connected {
 impl Default for Membership {
     fn default() -> Self {
         let (events, _) = broadcast::channel(NODE_EVENTS_KEPT);
-        Self { up: BTreeMap::new(), subscribers: BTreeSet::new(), events }
+        Self { up: BTreeMap::new(), subscribers: BTreeMap::new(), gone: 0, events }
     }
 }
 
 impl Membership {
-    fn publish(&mut self, node: &Node, event: &NodeEvent) {
+    /// Tells those who began to monitor nodes before `moment`.
+    fn publish(&mut self, node: &Node, event: &NodeEvent, moment: u64) {
         tracing::info!(node = %event.node(), ?event, "node event");
         let _ = self.events.send(event.clone());
-        self.subscribers.retain(|serial| match node.cell(*serial) {
-            Some(cell) => {
+        for (serial, _) in self.subscribers.iter().filter(|(_, since)| **since < moment) {
+            if let Some(cell) = node.cell(*serial) {
                 cell.push_info(Info::new(event.clone()));
-                true
             }
-            None => false,
-        });
+        }
     }
 }
 
@@ -106,7 +107,8 @@ impl Node {
 
     pub(crate) fn subscribe_nodes(&self, serial: u64, tell: impl Fn(NodeEvent)) {
         let mut membership = self.membership().lock();
-        if membership.subscribers.insert(serial) {
+        let now = membership.gone;
+        if membership.subscribers.insert(serial, now).is_none() {
             for connected in membership.up.values() {
                 let peer = connected.peer.instance().clone();
                 tell(NodeEvent::Up { peer, hidden: connected.hidden });
@@ -123,22 +125,24 @@ impl Node {
         let node = peer.instance().node.clone();
         membership.up.insert(node, Connected { peer: Arc::clone(peer), hidden });
         let event = NodeEvent::Up { peer: peer.instance().clone(), hidden };
-        membership.publish(self, &event);
+        membership.publish(self, &event, u64::MAX);
         drop(membership);
         peer.set_up(session);
     }
 
     pub(crate) fn session_down(&self, peer: &Arc<Peer>, hidden: bool, reason: DownReason) {
-        {
+        let moment = {
             let mut membership = self.membership().lock();
             let node = &peer.instance().node;
             if membership.up.get(node).is_some_and(|up| Arc::ptr_eq(&up.peer, peer)) {
                 membership.up.remove(node);
             }
-        }
+            membership.gone += 1;
+            membership.gone
+        };
         peer.lost(self, &ExitReason::NoConnection);
         let event = NodeEvent::Down { peer: peer.instance().clone(), hidden, reason };
-        self.membership().lock().publish(self, &event);
+        self.membership().lock().publish(self, &event, moment);
         self.prune_peers();
     }
 }

@@ -10,14 +10,14 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::cell::{AnyCell, Core};
+use crate::cell::{AnyCell, Back, Core};
 use crate::error::CallError;
 use crate::info::{Down, Info};
 use crate::node::Node;
-use crate::pid::AnyPid;
+use crate::pid::{AnyPid, Source};
 use crate::reason::ExitReason;
-use crate::reply::CallBack;
 use crate::signal::Signal;
+use crate::spawn::Options;
 use crate::wire::MethodKey;
 
 /// Resolves when the watched actor has ended, or can no longer be seen. Dropping it demonitors.
@@ -36,7 +36,10 @@ impl Node {
     pub fn monitor(&self, pid: &impl AsRef<AnyPid>) -> Monitor {
         let (sender, down) = oneshot::channel();
         let slot = Mutex::new(Some(sender));
-        let cell = self.add_endpoint(|pid| Watcher { core: Core::new(pid, "monitor", true), slot });
+        let cell = self.add_endpoint(|pid| Watcher {
+            core: Core::new(pid, "monitor", &Options::default()),
+            slot,
+        });
         let (target, monitor) = (self.bind(pid.as_ref()), self.next_monitor());
         let watcher = cell.core.pid().clone();
         let _ = cell.core.with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
@@ -82,7 +85,7 @@ impl AnyCell for Watcher {
         &self.core
     }
 
-    fn deliver(&self, _: &Node, _: MethodKey, _: &[u8], back: Option<Arc<CallBack>>) {
+    fn deliver(&self, _: Source<'_>, _: MethodKey, _: &[u8], back: Back) {
         if let Some(back) = back {
             back.refuse(CallError::NoProc);
         }
@@ -94,6 +97,10 @@ impl AnyCell for Watcher {
         {
             let _ = sender.send(down);
         }
+    }
+
+    fn is_actor(&self) -> bool {
+        false
     }
 
     fn stop(&self, _: ExitReason) {}

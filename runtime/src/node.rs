@@ -48,6 +48,7 @@ pub(crate) struct NodeInner {
     extensions: Table<TypeId, Arc<dyn Any + Send + Sync>>,
     counters: Counters,
     closing: AtomicBool,
+    runtime: tokio::runtime::Handle,
     system: OnceLock<AnyPid>,
 }
 
@@ -73,7 +74,11 @@ impl NodeParts {
         self.types.add::<A>()
     }
 
-    /// Starts the node, without a transport.
+    /// Starts the node, without a transport. Its actors run on the tokio runtime that this is called
+    /// in.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     #[must_use]
     pub fn start(self) -> Node {
         Node(Arc::new_cyclic(|weak| NodeInner {
@@ -89,6 +94,7 @@ impl NodeParts {
             extensions: Table::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
+            runtime: tokio::runtime::Handle::current(),
             system: OnceLock::new(),
         }))
     }
@@ -143,7 +149,7 @@ impl Node {
     /// The same pid, usable from this node. Pids that this node made or received are so already.
     #[must_use]
     pub fn bind(&self, pid: &AnyPid) -> AnyPid {
-        let bound = pid.home().owner().is_some_and(|owner| Arc::ptr_eq(&owner.0, &self.0));
+        let bound = pid.home().owner().is_some_and(|owner| owner.is(self));
         if bound { pid.clone() } else { AnyPid::new(self.peer(pid.instance()), pid.serial()) }
     }
 
@@ -218,6 +224,19 @@ impl Node {
 
 /// What the other modules of the runtime need of a node.
 impl Node {
+    /// Whether both are the same node value.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Runs a task on the node's runtime, wherever this is called from.
+    pub(crate) fn run<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.runtime.spawn(task)
+    }
+
     pub(crate) fn membership(&self) -> &Mutex<Membership> {
         &self.0.membership
     }

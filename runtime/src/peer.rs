@@ -14,6 +14,7 @@ use crate::cell::AnyCell;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeInstance;
 use crate::node::{Node, NodeInner};
+use crate::pid::Source;
 use crate::reason::ExitReason;
 use crate::types::Schemas;
 use crate::wire::{self, CallRef, Header, MethodKey};
@@ -32,7 +33,7 @@ pub(crate) type PutPayload<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> Result<(), p
 /// Takes the answer of a remote call or spawn.
 pub(crate) trait ReplySlot: Send {
     /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
-    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>);
+    fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>);
 }
 
 pub(crate) struct Peer {
@@ -100,6 +101,25 @@ impl Peer {
         self.owner()?.cell(serial)
     }
 
+    /// Sends a cast or call of a method, refused before anything is sent if the other side, as far as
+    /// its schema is known, does not have that method.
+    pub(crate) fn send_method(
+        self: &Arc<Self>,
+        lane: LaneKey,
+        (type_name, key): (&str, MethodKey),
+        header: &Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        let session = self.session();
+        if let Some(session) = &session
+            && !session.schemas.allows(type_name, key)
+        {
+            let node = &self.instance.node;
+            return Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")));
+        }
+        self.send_over(session, lane, Urgency::Refusable, header, payload)
+    }
+
     /// Sends one envelope, connecting first where that is possible.
     pub(crate) fn send(
         self: &Arc<Self>,
@@ -108,7 +128,18 @@ impl Peer {
         header: &Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        match self.session() {
+        self.send_over(self.session(), lane, urgency, header, payload)
+    }
+
+    fn send_over(
+        self: &Arc<Self>,
+        session: Option<Arc<Session>>,
+        lane: LaneKey,
+        urgency: Urgency,
+        header: &Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        match session {
             Some(session) => self.send_to(&*session.outlet, lane, urgency, header, payload),
             None => self.send_connecting(lane, urgency, header, payload),
         }
@@ -200,7 +231,7 @@ impl Peer {
     }
 
     /// The session was lost or could not be made: everything that hung on it fails.
-    pub(crate) fn lost(&self, node: &Node, reason: &ExitReason) {
+    pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
         *self.route.write() = Route::Down;
         let slots = std::mem::take(&mut *self.slots.lock());
         for slot in slots.into_values() {
@@ -209,7 +240,7 @@ impl Peer {
             } else {
                 CallError::NoConnection(self.instance.node.clone())
             };
-            slot.fill(node, Err(error));
+            slot.fill(Source { node, from: self }, Err(error));
         }
         let bonded = std::mem::take(&mut *self.bonded.lock());
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
@@ -229,20 +260,13 @@ impl Peer {
         }
     }
 
-    /// Whether the other side's schema, as far as it is known, has this method: a mismatch is
-    /// refused before anything is sent.
-    pub(crate) fn allows(&self, type_name: &str, key: MethodKey) -> Result<(), CastError> {
-        match self.session() {
-            Some(session) if !session.schemas.allows(type_name, key) => {
-                let node = &self.instance.node;
-                Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     pub(crate) fn wait_for(&self, call: CallRef, slot: Box<dyn ReplySlot>) {
         self.slots.lock().insert(call, slot);
+    }
+
+    /// Stops waiting when the asker does: the slot goes with the returned guard.
+    pub(crate) fn forget_later(self: &Arc<Self>, call: CallRef) -> Forget {
+        Forget { peer: Arc::clone(self), call }
     }
 
     pub(crate) fn take_slot(&self, call: CallRef) -> Option<Box<dyn ReplySlot>> {
@@ -256,6 +280,18 @@ impl Peer {
 
     pub(crate) fn unbond(&self, serial: u64) {
         self.bonded.lock().remove(&serial);
+    }
+}
+
+/// Takes a slot away when it is dropped.
+pub(crate) struct Forget {
+    peer: Arc<Peer>,
+    call: CallRef,
+}
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        drop(self.peer.take_slot(self.call));
     }
 }
 

@@ -48,6 +48,21 @@ impl ExitReason {
         Self::Custom { kind: bounded(kind.into()), message: bounded(message.to_string()) }
     }
 
+    /// The same with its messages cut at [`REASON_BYTES_MAX`]: it must always fit in a frame.
+    #[must_use]
+    pub(crate) fn bounded(self) -> Self {
+        match self {
+            Self::Panic(message) => Self::Panic(bounded(message)),
+            Self::Error(message) => Self::Error(bounded(message)),
+            Self::Custom { kind, message } => {
+                Self::Custom { kind: bounded(kind), message: bounded(message) }
+            }
+            Self::Normal | Self::Shutdown | Self::Killed | Self::NoProc | Self::NoConnection => {
+                self
+            }
+        }
+    }
+
     pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
         let text = payload
             .downcast_ref::<&str>()

@@ -12,6 +12,7 @@ use crate::actor::{Actor, Result};
 use crate::cell::ActorCell;
 use crate::context::Cx;
 use crate::error::SpawnError;
+use crate::info::{Exit, Info};
 use crate::mailbox::Item;
 use crate::node::Node;
 use crate::reason::ExitReason;
@@ -19,27 +20,17 @@ use crate::spawn::Birth;
 
 /// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
 /// everyone who has to know, once.
-pub(crate) async fn live<A: Actor>(
-    node: Node,
-    cell: Arc<ActorCell<A>>,
-    args: A::Args,
-    birth: Birth,
-    init_timeout: Duration,
-) {
-    // Declared before the actor's state, so that the state is dropped before the end is told.
-    let mut ending = Ending { node: node.clone(), cell: Arc::clone(&cell), birth: Some(birth) };
-    let mut cx = Cx::new(node, Arc::clone(&cell));
+pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_timeout: Duration) {
+    // `ending` outlives the actor's state, so that the state is dropped before the end is told.
+    let cell = Arc::clone(&ending.cell);
+    let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
     let init = tokio::time::timeout(init_timeout, caught(A::init(args, &mut cx))).await;
     let mut actor = match init {
         Ok(Ok(Ok(actor))) => actor,
         Ok(Ok(Err(reason)) | Err(reason)) => {
-            ending.refuse(SpawnError::InitFailed(reason.clone()));
-            return ending.end(reason);
+            return ending.fail(SpawnError::InitFailed(reason.clone()), reason);
         }
-        Err(_elapsed) => {
-            ending.refuse(SpawnError::Timeout);
-            return ending.end(ExitReason::Killed);
-        }
+        Err(_elapsed) => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
     };
     ending.born();
     let mut reason = caught(serve(&mut actor, &mut cx, &cell)).await.unwrap_or_else(|panic| panic);
@@ -50,9 +41,14 @@ pub(crate) async fn live<A: Actor>(
     ending.end(reason);
 }
 
+/// Messages handled for one unit of tokio's cooperative budget, of which a task has 128 before it must
+/// yield. Count. 8: a thousand messages of some 50 ns, far less than a scheduler tick, and a tenth of
+/// the cost per message that was measured with 1.
+const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
+
 /// Handles messages until something ends the actor.
 async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> ExitReason {
-    let mut batch = Vec::new();
+    let (mut batch, mut unpaid) = (Vec::new(), 0);
     loop {
         if let Err(reason) = cell.mailbox.take(&mut batch).await {
             return reason;
@@ -66,7 +62,11 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
             }
             // Messages do not come through a tokio channel, so nothing else spends the budget that
             // keeps one busy actor from starving the others on its thread.
-            tokio::task::coop::consume_budget().await;
+            unpaid += 1;
+            if unpaid == MESSAGES_PER_BUDGET_UNIT {
+                unpaid = 0;
+                tokio::task::coop::consume_budget().await;
+            }
         }
     }
 }
@@ -83,10 +83,20 @@ async fn handle<A: Actor>(
             actor.handle(message, cx).await
         }
         Item::Info(info) => match cx.still_wanted(info) {
-            Some(info) => actor.info(info, cx).await,
+            Some(info) => match parents_exit(cell, &info) {
+                Some(reason) => Err(reason),
+                None => actor.info(info, cx).await,
+            },
             None => Ok(()),
         },
     }
+}
+
+/// The reason of an exit that came from who spawned the actor linked to itself: it ends with it even
+/// when it traps exits. Source: OTP `gen_server`, on the exit of its parent.
+fn parents_exit<A: Actor>(cell: &ActorCell<A>, info: &Info) -> Option<ExitReason> {
+    let exit = info.get::<Exit>().filter(|exit| cell.core().parent() == Some(&exit.pid))?;
+    Some(exit.reason.clone())
 }
 
 /// Awaits a future of user code; a panic in it becomes the reason.
@@ -104,20 +114,26 @@ async fn caught<F: Future>(future: F) -> Result<F::Output> {
 
 /// Tells of the actor's birth or failure, and of its end. Dropped without either, the task was
 /// killed.
-struct Ending<A: Actor> {
+pub(crate) struct Ending<A: Actor> {
     node: Node,
     cell: Arc<ActorCell<A>>,
     birth: Option<Birth>,
 }
 
 impl<A: Actor> Ending<A> {
+    pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>, birth: Birth) -> Self {
+        Self { node, cell, birth: Some(birth) }
+    }
+
     fn born(&mut self) {
         if let Some(birth) = self.birth.take() {
             birth.succeed(&self.node, &*self.cell);
         }
     }
 
-    fn refuse(&mut self, error: SpawnError) {
+    /// There is no child: first everything of it is gone, then the asker is told.
+    pub(crate) fn fail(mut self, error: SpawnError, reason: ExitReason) {
+        self.bury(reason);
         if let Some(birth) = self.birth.take() {
             birth.fail(error);
         }

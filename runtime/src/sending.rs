@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::call::Call;
-use crate::carrier::{LaneKey, Urgency};
+use crate::carrier::LaneKey;
 use crate::error::CastError;
 use crate::pid::{Pid, Place};
 use crate::reply::Reply;
@@ -58,10 +58,10 @@ impl<A: Actor> Pid<A> {
         let wire = A::wire();
         let wire = wire.as_ref().ok_or_else(local_only::<A>)?;
         let key = wire.key(message).ok_or_else(local_only::<A>)?;
-        any.home().allows(wire.name, key)?;
         let header = crate::wire::Header::Cast { to: any.serial(), key };
         let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-        any.home().send(LaneKey(any.serial()), Urgency::Refusable, &header, &mut payload)
+        let method = (wire.name, key);
+        any.home().send_method(LaneKey(any.serial()), method, &header, &mut payload)
     }
 }
 

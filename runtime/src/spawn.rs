@@ -15,7 +15,7 @@ use crate::identity::NodeId;
 use crate::info::MonitorRef;
 use crate::node::Node;
 use crate::peer::{Peer, ReplySlot};
-use crate::pid::{AnyPid, Pid};
+use crate::pid::{AnyPid, Pid, Source};
 use crate::reason::ExitReason;
 use crate::signal::Signal;
 use crate::types;
@@ -213,7 +213,7 @@ async fn spawn_encoded(
     let (sender, answer) = oneshot::channel();
     let slot = SpawnSlot { peer: Arc::clone(&peer), options: options.clone(), sender };
     peer.wait_for(call, Box::new(slot));
-    let forget = Forget { peer: Arc::clone(&peer), call };
+    let forget = peer.forget_later(call);
     let request = SpawnRequest {
         call,
         type_name: args.type_name.to_owned(),
@@ -239,18 +239,6 @@ async fn spawn_encoded(
     }
 }
 
-/// Stops waiting for an answer when the asker does.
-struct Forget {
-    peer: Arc<Peer>,
-    call: CallRef,
-}
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        drop(self.peer.take_slot(self.call));
-    }
-}
-
 /// Takes the answer to a remote spawn: the bonds are installed here, on the reader's thread, before
 /// any later signal of the child can be read.
 pub(crate) struct SpawnSlot {
@@ -260,7 +248,8 @@ pub(crate) struct SpawnSlot {
 }
 
 impl ReplySlot for SpawnSlot {
-    fn fill(self: Box<Self>, node: &Node, answer: Result<&[u8], CallError>) {
+    fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
+        let node = source.node;
         let Self { peer, options, sender } = *self;
         let answer = answer
             .map_err(|error| match error {

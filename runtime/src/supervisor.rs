@@ -77,6 +77,9 @@ enum Report {
 impl Supervisor {
     async fn init(spec: SupervisorSpec, cx: &mut Cx<Self>) -> Result<Self> {
         cx.trap_exits(true);
+        if let Some(name) = &spec.name {
+            cx.node().register(name, &cx.pid())?;
+        }
         let mut this = Self {
             state: State::new(spec.strategy, spec.intensity),
             specs: BTreeMap::new(),
@@ -99,7 +102,7 @@ impl Supervisor {
             let spec = self.specs.get(id)?;
             let pid = match state {
                 ChildState::Running(pid) | ChildState::Stopping(pid) => Some(pid.clone()),
-                ChildState::Starting | ChildState::Stopped => None,
+                ChildState::Starting | ChildState::Cancelled | ChildState::Stopped => None,
             };
             let (type_name, is_supervisor) = (spec.type_name.to_owned(), spec.is_supervisor);
             Some(ChildInfo { id: id.to_owned(), pid, type_name, restarts, is_supervisor })
@@ -249,7 +252,7 @@ impl Supervisor {
             return;
         };
         let (start, node, me) = (spec.start.clone(), cx.node().clone(), cx.pid());
-        tokio::spawn(async move {
+        cx.node().run(async move {
             let outcome = start(node, me.any().clone()).await;
             if let Some(cell) = me.any().home().local_cell(me.any().serial()) {
                 cell.push_info(Info::new(Report::Started { id, outcome }));
@@ -260,7 +263,7 @@ impl Supervisor {
     fn stop_task(&self, id: &str, pid: AnyPid, cx: &Cx<Self>) {
         let shutdown = self.specs.get(id).map_or(Shutdown::Brutal, |spec| spec.shutdown);
         let node = cx.node().clone();
-        tokio::spawn(async move { stop(&node, &pid, shutdown).await });
+        cx.node().run(async move { stop(&node, &pid, shutdown).await });
     }
 
     /// Stops all children in reverse start order, each within its own time.
@@ -274,7 +277,7 @@ impl Supervisor {
                     let shutdown = self.specs.get(id)?.shutdown;
                     Some((pid.clone(), shutdown))
                 }
-                ChildState::Starting | ChildState::Stopped => None,
+                ChildState::Starting | ChildState::Cancelled | ChildState::Stopped => None,
             })
             .collect();
         for (pid, shutdown) in running {

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Spawnable;
 use crate::error::SpawnError;
 use crate::fingerprint;
-use crate::node::Node;
-use crate::pid;
+use crate::pid::{self, Source};
 use crate::spawn::{Birth, Options};
 use crate::wire::{self, MethodKey};
 
@@ -90,7 +89,7 @@ pub(crate) trait SpawnableType: Send + Sync + fmt::Debug {
     fn keys(&self) -> Vec<MethodKey>;
 
     /// Decodes the arguments and starts the actor; `birth` hears how that went.
-    fn start(&self, node: &Node, args: &[u8], options: Options, birth: Birth);
+    fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth);
 }
 
 struct TypeOf<A>(PhantomData<fn() -> A>);
@@ -110,11 +109,11 @@ impl<A: Spawnable> SpawnableType for TypeOf<A> {
         keys
     }
 
-    fn start(&self, node: &Node, args: &[u8], options: Options, birth: Birth) {
-        match pid::decode_for(node, || wire::decode::<A::Args>(args)) {
+    fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth) {
+        match pid::decode_from(source, || wire::decode::<A::Args>(args)) {
             Ok(args) => {
-                let node = node.clone();
-                tokio::spawn(async move { node.start_actor::<A>(args, options, birth).await });
+                let node = source.node.clone();
+                source.node.run(async move { node.start_actor::<A>(args, options, birth).await });
             }
             Err(error) => birth.fail(SpawnError::BadArguments(error.to_string())),
         }

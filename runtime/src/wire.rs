@@ -140,6 +140,25 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
     }
 }
 
+/// Splits the envelope of a cast, the most frequent one, without the general decoder; `None` if it is
+/// another one, or none at all.
+pub(crate) fn split_cast(envelope: &[u8]) -> Option<(u64, MethodKey, &[u8])> {
+    let (0, mut rest) = envelope.split_first().map(|(kind, rest)| (*kind, rest))? else {
+        return None;
+    };
+    let mut to: u64 = 0;
+    for shift in (0..63).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        to |= u64::from(byte & 0x7f) << shift;
+        rest = after;
+        if byte & 0x80 == 0 {
+            let (key, payload) = rest.split_first_chunk::<8>()?;
+            return Some((to, MethodKey(*key), payload));
+        }
+    }
+    None
+}
+
 /// Encodes a value onto the end of `out`.
 ///
 /// # Errors

@@ -17,8 +17,9 @@ use crate::wire::FrameKind;
 #[cfg(test)]
 mod tests;
 
-/// Above this, envelopes that may be refused are. Bytes not yet written to the socket. 1 MiB is some
-/// milliseconds of a fast network: more would only add delay.
+/// Above this, envelopes that may be refused are. Bytes that wait for the writer; what it is writing
+/// comes on top, so that the next batch gathers meanwhile. 1 MiB is some milliseconds of a fast
+/// network: more would only add delay.
 pub const LANE_BYTES_SOFT: usize = 1 << 20;
 
 /// Above this the session ends with `Overflow`. Bytes not yet written to the socket. Signals and
@@ -89,7 +90,7 @@ impl Lane {
         if out.phase != Phase::Open {
             return Err(AppendError::Refused(OutletError::Closed));
         }
-        if urgency == Urgency::Refusable && out.pending() >= LANE_BYTES_SOFT {
+        if urgency == Urgency::Refusable && out.bytes.len() >= LANE_BYTES_SOFT {
             return Err(AppendError::Refused(OutletError::Overloaded));
         }
         out.write(kind, encode)?;
@@ -155,7 +156,6 @@ impl Lane {
     /// The batch taken last is on its way.
     pub(crate) fn written(&self) {
         self.out.lock().in_flight = 0;
-        self.room.notify_waiters();
     }
 
     fn try_take(&self, batch: &mut Vec<u8>) -> Option<Work> {
@@ -169,6 +169,8 @@ impl Lane {
         if !out.bytes.is_empty() {
             std::mem::swap(&mut out.bytes, batch);
             out.in_flight = batch.len();
+            drop(out);
+            self.room.notify_waiters();
             return Some(Work::Write);
         }
         if out.phase == Phase::Finishing {
@@ -180,15 +182,11 @@ impl Lane {
 
     fn has_room(&self) -> bool {
         let out = self.out.lock();
-        out.phase != Phase::Open || out.pending() < LANE_BYTES_SOFT
+        out.phase != Phase::Open || out.bytes.len() < LANE_BYTES_SOFT
     }
 }
 
 impl Out {
-    fn pending(&self) -> usize {
-        self.bytes.len() + self.in_flight
-    }
-
     /// Writes a whole frame, or nothing.
     fn write(
         &mut self,

@@ -23,19 +23,17 @@ pub const HANDSHAKES_MAX: usize = 64;
 /// The pause after the system could not accept, for want of descriptors for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until the node shuts down.
+/// Accepts until the node shuts down, and keeps the deadlines of attempts. A node that does not listen
+/// dials too, so it has those as well.
 ///
 /// # Cancel safety
 /// Handshakes that are under way are dropped; the bound socket and the sessions live on.
 pub(crate) async fn drive_listener<R: Receiver>(hub: Arc<Hub<R>>) {
-    let Some(listener) = hub.listener() else {
-        return;
-    };
     let mut handshakes = JoinSet::new();
     let mut stopped = std::pin::pin!(hub.stopped());
     loop {
         tokio::select! {
-            accepted = listener.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+            accepted = next(&hub), if handshakes.len() < HANDSHAKES_MAX => match accepted {
                 Ok(connection) => {
                     handshakes.spawn(accept(hub.clone(), connection));
                 }
@@ -50,6 +48,14 @@ pub(crate) async fn drive_listener<R: Receiver>(hub: Arc<Hub<R>>) {
             }
             () = &mut stopped => return,
         }
+    }
+}
+
+/// The next connection; never, on a node that does not listen.
+async fn next<R: Receiver>(hub: &Hub<R>) -> io::Result<Connection> {
+    match hub.listener() {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -22,9 +22,13 @@ pub(crate) trait Receiver: Send + Sync + 'static {
     ) -> Result<Self::Session, ProtocolViolation>;
 }
 
+/// Takes one envelope.
+pub(crate) type Deliver<'a> = Box<dyn FnMut(&[u8]) -> Result<(), ProtocolViolation> + 'a>;
+
 /// What the runtime takes from one session. See [`SessionIngress`].
 pub(crate) trait SessionReceiver: Send + Sync + 'static {
-    fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation>;
+    /// Takes the envelopes of one read, one by one. Must not be kept over an await.
+    fn batch(&self) -> Deliver<'_>;
 
     fn down(&self, reason: DownReason);
 }
@@ -50,8 +54,9 @@ impl Receiver for Ingress {
 }
 
 impl SessionReceiver for SessionIngress {
-    fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        self.deliver(envelope)
+    fn batch(&self) -> Deliver<'_> {
+        let mut batch = self.batch();
+        Box::new(move |envelope| batch.deliver(envelope))
     }
 
     fn down(&self, reason: DownReason) {

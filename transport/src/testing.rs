@@ -17,7 +17,7 @@ use crate::cookie::Cookie;
 use crate::dial;
 use crate::hub::Hub;
 use crate::pipe::{MemoryNetwork, Pipe, TcpPipe};
-use crate::receiver::{Receiver, SessionReceiver};
+use crate::receiver::{Deliver, Receiver, SessionReceiver};
 use crate::transport::{TransportConfig, disconnect, open, shut_down};
 use crate::wire::tests::instance;
 
@@ -82,14 +82,16 @@ impl Receiver for FakeRuntime {
 }
 
 impl SessionReceiver for FakeSession {
-    fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        assert_eq!(self.downs.load(Ordering::SeqCst), 0, "delivered after the down");
-        if envelope == BAD_ENVELOPE {
-            return Err(ProtocolViolation("bad envelope".to_owned()));
-        }
-        let event = Event::Delivered(self.peer.clone(), envelope.to_vec());
-        self.events.send_modify(|events| events.push(event));
-        Ok(())
+    fn batch(&self) -> Deliver<'_> {
+        Box::new(|envelope| {
+            assert_eq!(self.downs.load(Ordering::SeqCst), 0, "delivered after the down");
+            if envelope == BAD_ENVELOPE {
+                return Err(ProtocolViolation("bad envelope".to_owned()));
+            }
+            let event = Event::Delivered(self.peer.clone(), envelope.to_vec());
+            self.events.send_modify(|events| events.push(event));
+            Ok(())
+        })
     }
 
     fn down(&self, reason: DownReason) {

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use starlings_registry::proto::{Input, Output};
-use starlings_runtime::{Alarm, AnyPid, Node, NodeInstance};
+use starlings_runtime::{Alarm, AnyPid, Node, NodeInstance, Origin};
 use tokio::time::Instant;
 
 use super::CacheError;
@@ -159,7 +159,7 @@ impl Replica {
 
     fn send(&self, to: &[NodeInstance], message: &Message) {
         for peer in to {
-            let (from, message) = (self.node.instance().clone(), message.clone());
+            let (from, message) = (Origin::of(&self.node), message.clone());
             let message = CacheServerMessage::Receive { from, message };
             let sent = self.node.on(&peer.node).cast_named::<CacheServer>(&self.server, message);
             if let Err(error) = sent {
@@ -176,7 +176,7 @@ impl Replica {
             self.started + now.at + left
         });
         let (node, server) = (self.node.clone(), self.server.clone());
-        self.alarm.set(sync.into_iter().chain(expiry).min(), move || {
+        self.alarm.set(&self.node, sync.into_iter().chain(expiry).min(), move || {
             if let Some(server) = node.whereis(&server) {
                 node.notify(&server, Elapsed);
             }

@@ -1,8 +1,10 @@
 //! The actor of one cache on one node: takes in what other replicas say, and finds them.
 
+use std::collections::BTreeMap;
+
 use starlings_registry::proto::Input;
 use starlings_registry::{Change, GroupEvent, Groups};
-use starlings_runtime::{AnyPid, Cx, Down, ExitReason, NodeInstance, actor};
+use starlings_runtime::{AnyPid, Cx, Down, ExitReason, NodeInstance, Origin, actor};
 
 use super::{Cache, OpenCaches as _, SCOPE};
 use crate::wire::Message;
@@ -19,6 +21,8 @@ pub(super) struct WatchPid(pub(super) AnyPid);
 #[derive(Debug)]
 pub struct CacheServer {
     cache: Cache,
+    /// The server of each other replica.
+    replicas: BTreeMap<NodeInstance, AnyPid>,
 }
 
 #[actor(name = "starlings.cache", crate = starlings_runtime)]
@@ -34,7 +38,7 @@ impl CacheServer {
         let groups = Groups::of(cx.node(), SCOPE);
         let (_, replicas) = groups.monitor(&cache.0.server, &cx.pid())?;
         groups.join(&cache.0.server, &cx.pid())?;
-        let mut this = Self { cache };
+        let mut this = Self { cache, replicas: BTreeMap::new() };
         replicas.iter().for_each(|pid| this.found(pid));
         this.cache.0.elapsed();
         Ok(this)
@@ -42,18 +46,22 @@ impl CacheServer {
 
     /// Takes what another replica says.
     #[cast]
-    fn receive(&mut self, from: NodeInstance, message: Message) {
-        self.cache.0.handle(Input::Received { from, message });
+    fn receive(&mut self, from: Origin, message: Message) {
+        if let Some(from) = from.instance().cloned() {
+            self.cache.0.handle(Input::Received { from, message });
+        }
     }
 
     #[info]
     fn replicas_changed(&mut self, event: GroupEvent) {
         match event.change {
             Change::Joined => self.found(&event.pid),
-            Change::Left if event.pid.is_local() => {}
-            Change::Left => {
+            // A server that restarts may join before its old pid has left.
+            Change::Left if self.replicas.get(event.pid.instance()) == Some(&event.pid) => {
+                self.replicas.remove(event.pid.instance());
                 self.cache.0.handle(Input::NodeDown(event.pid.instance().clone()));
             }
+            Change::Left => {}
         }
     }
 
@@ -76,7 +84,29 @@ impl CacheServer {
 impl CacheServer {
     fn found(&mut self, replica: &AnyPid) {
         if !replica.is_local() {
+            self.replicas.insert(replica.instance().clone(), replica.clone());
             self.cache.0.handle(Input::NodeUp(replica.instance().clone()));
         }
+    }
+}
+
+/// Starts the servers of all open caches again, when their supervisor has been restarted.
+#[derive(Debug)]
+pub(super) struct Reopener;
+
+#[actor(crate = starlings_runtime)]
+impl Reopener {
+    fn init(cx: &mut Cx<Self>) -> Result<Self, ExitReason> {
+        cx.pid().reopen().map_err(ExitReason::error)?;
+        Ok(Self)
+    }
+
+    #[cast]
+    async fn reopen(&mut self, cx: &mut Cx<Self>) -> Result<(), ExitReason> {
+        for name in super::open_names(cx.node()) {
+            super::serve(cx.node(), &name).await?;
+        }
+        cx.stop(ExitReason::Normal);
+        Ok(())
     }
 }

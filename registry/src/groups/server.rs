@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use serde_bytes::ByteBuf;
 use starlings_runtime::{
-    AnyPid, Cx, Down, MethodKey, Node, NodeEvent, NodeInstance, RegisterError, actor,
+    AnyPid, Cx, Down, MethodKey, Node, NodeEvent, NodeInstance, Origin, RegisterError, actor,
 };
 
 use super::view::View;
@@ -81,7 +81,7 @@ impl GroupsShell {
 
 impl Shell<State> for GroupsShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: GroupsMessage) {
-        let from = node.instance().clone();
+        let from = Origin::of(node);
         let message = GroupsServerMessage::Receive { from, message };
         let sent = node.on(&to.node).cast_named::<GroupsServer>(&self.server, message);
         if let Err(error) = sent {
@@ -134,8 +134,10 @@ impl GroupsServer {
 
     /// Takes what the server of another node says.
     #[cast]
-    fn receive(&mut self, from: NodeInstance, message: GroupsMessage) {
-        self.groups.0.handle(Input::Received { from, message });
+    fn receive(&mut self, from: Origin, message: GroupsMessage) {
+        if let Some(from) = from.instance().cloned() {
+            self.groups.0.handle(Input::Received { from, message });
+        }
     }
 
     /// Delivers a cast to the local members of a group.

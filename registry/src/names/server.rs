@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use starlings_runtime::{
-    AnyPid, Cx, Down, ExitReason, Node, NodeEvent, NodeInstance, RegisterError, actor,
+    AnyPid, Cx, Down, ExitReason, Node, NodeEvent, NodeInstance, Origin, RegisterError, actor,
 };
 
 use super::{NameConflict, Names, OnConflict};
@@ -91,7 +91,7 @@ impl NamesShell {
 
 impl Shell<State> for NamesShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: NamesMessage) {
-        let from = node.instance().clone();
+        let from = Origin::of(node);
         let message = NamesServerMessage::Receive { from, message };
         let sent = node.on(&to.node).cast_named::<NamesServer>(&self.server, message);
         if let Err(error) = sent {
@@ -147,8 +147,10 @@ impl NamesServer {
 
     /// Takes what the server of another node says.
     #[cast]
-    fn receive(&mut self, from: NodeInstance, message: NamesMessage) {
-        self.names.0.handle(Input::Received { from, message });
+    fn receive(&mut self, from: Origin, message: NamesMessage) {
+        if let Some(from) = from.instance().cloned() {
+            self.names.0.handle(Input::Received { from, message });
+        }
     }
 
     /// Frees a name of this node, for a user on another one; `false` if it is not of this node.

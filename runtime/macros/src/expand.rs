@@ -181,15 +181,15 @@ fn arm(actor: &Actor, method: &Method) -> TokenStream {
     let variant = variant(function);
     let args: Vec<_> = function.arguments().map(|(arg, _)| arg).collect();
     let call = invoke(function);
-    let span = function.output.span();
+    let (output, span) = (&function.output, function.output.span());
     match &method.kind {
         Kind::Cast => {
-            let outcome = quote_spanned!(span=> #rt::Outcome::outcome(#call));
-            quote!(#message::#variant { #(#args),* } => #outcome,)
+            let outcome = quote_spanned!(span=> <#output as #rt::Outcome>::outcome);
+            quote!(#message::#variant { #(#args),* } => #outcome(#call),)
         }
         Kind::Call(_) if function.defers_reply() => {
-            let outcome = quote_spanned!(span=> #rt::Outcome::outcome(#call));
-            quote!(#message::#variant { #(#args,)* reply } => #outcome,)
+            let outcome = quote_spanned!(span=> <#output as #rt::Outcome>::outcome);
+            quote!(#message::#variant { #(#args,)* reply } => #outcome(#call),)
         }
         Kind::Call(_) => quote! {
             #message::#variant { #(#args,)* reply } => {

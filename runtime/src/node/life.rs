@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::Node;
 use crate::actor::Actor;
-use crate::cell::{ActorCell, AnyCell};
+use crate::cell::{ActorCell, AnyCell, End};
 use crate::error::SpawnError;
 use crate::hosting;
+use crate::names::RegisterError;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
-use crate::resident;
+use crate::resident::{self, Ending};
 use crate::signal::Signal;
 use crate::spawn::{Birth, Options};
 
@@ -22,7 +23,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 impl Node {
     /// Asks an actor, here or elsewhere, to stop after the message at hand; `terminate` runs.
     pub fn stop(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
-        self.signal(&self.bind(pid.as_ref()), Signal::Stop { reason });
+        self.signal(&self.bind(pid.as_ref()), Signal::Stop { reason: reason.bounded() });
     }
 
     /// Kills an actor, here or elsewhere, at its next await point.
@@ -34,6 +35,7 @@ impl Node {
     /// this reason. Source: `exit/2`.
     pub fn exit(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
         let from = self.0.system.get().cloned().unwrap_or_else(|| self.own_pid(0));
+        let reason = reason.bounded();
         self.signal(&self.bind(pid.as_ref()), Signal::Exit { from, reason, linked: false });
     }
 
@@ -62,7 +64,8 @@ impl Node {
     }
 
     async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
-        let cells = self.cells().into_iter().filter(which).collect::<Vec<_>>();
+        let actors = self.cells().into_iter().filter(|cell| cell.is_actor());
+        let cells = actors.filter(which).collect::<Vec<_>>();
         let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
         cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
         let all = async {
@@ -104,24 +107,27 @@ impl Node {
         if self.is_closing() {
             return birth.fail(SpawnError::ShuttingDown);
         }
-        let capacity = options.capacity.unwrap_or(A::CAPACITY);
-        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, capacity, options.supervised));
+        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &options));
         self.0.counters.note_spawned();
         let pid = cell.core().pid().clone();
+        let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
         if let Some(name) = &options.name
-            && self.register(name, &pid).is_err()
+            && let Err(error) = self.register(name, &pid)
         {
-            if self.bury(&*cell, ExitReason::Normal) {
-                self.0.counters.note_exited();
-            }
-            return birth.fail(SpawnError::NameTaken(name.clone()));
+            let error = match error {
+                RegisterError::BadName => SpawnError::BadArguments(error.to_string()),
+                RegisterError::Taken(_) | RegisterError::NoProc | RegisterError::NotLocal(_) => {
+                    SpawnError::NameTaken(name.clone())
+                }
+            };
+            return ending.fail(error, ExitReason::Normal);
         }
         if let Some(parent) = options.parent.as_ref().filter(|_| options.link) {
             // The child's half of the link: if the parent ends during init, so does the child.
             let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
             self.bond(&pid, parent);
         }
-        let life = resident::live(self.clone(), Arc::clone(&cell), args, birth, options.timeout);
+        let life = resident::live(ending, args, options.timeout);
         if let Some(switch) = hosting::host(Box::pin(life)).await {
             cell.core().set_kill_switch(switch);
         }
@@ -131,13 +137,15 @@ impl Node {
     /// Says whether this was the first to say so.
     pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
-        let Some((reason, farewell)) = cell.core().end(reason) else {
+        let Some(End { reason, farewell, waiters }) = cell.core().end(reason) else {
             return false;
         };
         cell.close_mailbox();
         self.0.cells.remove(&pid.serial());
         self.0.names.forget(pid.serial());
         self.unsubscribe_nodes(pid.serial());
+        // Who hears of the end finds the name free and the mailbox closed.
+        waiters.tell(&reason);
         tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
         for other in &farewell.links {
             let (from, reason) = (pid.clone(), reason.clone());

@@ -72,7 +72,7 @@ impl Node {
         };
         let dialled = carrier.connect(target, None);
         let (node, peer) = (self.clone(), Arc::clone(peer));
-        tokio::spawn(async move {
+        self.run(async move {
             let outcome = dialled.await;
             if peer.is_connecting() {
                 let superseded = outcome.is_ok() && node.is_superseded(peer.instance());

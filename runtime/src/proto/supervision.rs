@@ -78,6 +78,8 @@ struct Child {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChildState {
     Starting,
+    /// A stop was asked for before its start was reported.
+    Cancelled,
     Running(AnyPid),
     /// A stop was asked for; the exit ends it without a restart.
     Stopping(AnyPid),
@@ -208,12 +210,12 @@ impl State {
         match (&child.state, early) {
             (ChildState::Starting, None) => child.state = ChildState::Running(pid),
             (ChildState::Starting, Some((_, reason))) => self.on_ended(now, id, &reason, outbox),
-            (ChildState::Stopped, None) => {
+            (ChildState::Cancelled, None) => {
                 child.state = ChildState::Stopping(pid.clone());
                 outbox.push(Output::Stop { id: id.to_owned(), pid });
             }
-            (ChildState::Stopped, Some(_))
-            | (ChildState::Running(_) | ChildState::Stopping(_), _) => {}
+            (ChildState::Cancelled, Some(_)) => self.on_stopped(id, outbox),
+            (ChildState::Running(_) | ChildState::Stopping(_) | ChildState::Stopped, _) => {}
         }
     }
 
@@ -235,20 +237,26 @@ impl State {
         };
         let id = child.rules.id.clone();
         if matches!(child.state, ChildState::Stopping(_)) {
-            child.state = ChildState::Stopped;
-            if child.rules.restart == Restart::Temporary {
-                self.forget(&id, outbox);
-            }
-            return;
+            self.on_stopped(&id, outbox);
+        } else {
+            self.on_ended(now, &id, &reason, outbox);
         }
-        self.on_ended(now, &id, &reason, outbox);
+    }
+
+    /// A child that was to be stopped has stopped.
+    fn on_stopped(&mut self, id: &str, outbox: &mut Vec<Output>) {
+        let Some(child) = self.find(id) else { return };
+        child.state = ChildState::Stopped;
+        if child.rules.restart == Restart::Temporary {
+            self.forget(id, outbox);
+        }
     }
 
     /// A child ended, or did not start: restart it, leave it, or give up.
     fn on_ended(&mut self, now: Duration, id: &str, reason: &ExitReason, outbox: &mut Vec<Output>) {
         let Some(child) = self.find(id) else { return };
-        if child.state == ChildState::Stopped {
-            return;
+        if child.state == ChildState::Cancelled {
+            return self.on_stopped(id, outbox);
         }
         let abnormal = !matches!(reason, ExitReason::Normal | ExitReason::Shutdown);
         match child.rules.restart {
@@ -272,7 +280,7 @@ impl State {
     fn allows_restart(&mut self, now: Duration) -> bool {
         let Intensity { restarts, period } = self.intensity;
         self.restarts.push_back(now);
-        while self.restarts.front().is_some_and(|at| *at + period < now) {
+        while self.restarts.front().is_some_and(|at| now.saturating_sub(*at) > period) {
             self.restarts.pop_front();
         }
         self.restarts.len() <= restarts
@@ -286,8 +294,8 @@ impl State {
                 outbox.push(Output::Stop { id: id.to_owned(), pid });
             }
             // What is starting is stopped as soon as it reports.
-            ChildState::Starting => child.state = ChildState::Stopped,
-            ChildState::Stopping(_) | ChildState::Stopped => {}
+            ChildState::Starting => child.state = ChildState::Cancelled,
+            ChildState::Cancelled | ChildState::Stopping(_) | ChildState::Stopped => {}
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::proto::supervision::{Intensity, Strategy};
 /// Source: OTP `supervisor`.
 #[derive(Debug, Clone)]
 pub struct SupervisorSpec {
+    pub(super) name: Option<String>,
     pub(super) strategy: Strategy,
     pub(super) intensity: Intensity,
     pub(super) children: Vec<ChildSpec>,
@@ -25,6 +26,7 @@ impl SupervisorSpec {
     #[must_use]
     pub fn one_for_one() -> Self {
         Self {
+            name: None,
             strategy: Strategy::OneForOne,
             intensity: Intensity::default(),
             children: Vec::new(),
@@ -35,6 +37,13 @@ impl SupervisorSpec {
     #[must_use]
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
         self.intensity = Intensity { restarts, period };
+        self
+    }
+
+    /// Registers the supervisor under a name of its node, each time it starts.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
         self
     }
 

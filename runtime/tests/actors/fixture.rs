@@ -73,7 +73,7 @@ impl Counter {
 
     #[call]
     async fn hang(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[cast]

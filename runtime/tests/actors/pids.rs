@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use starlings_runtime::{AnyPid, PidText, PidTextError, decode};
+use starlings_runtime::{AnyPid, NodeInstance, Origin, Pid, PidText, PidTextError, decode};
 
 use crate::bridge::Bridge;
 use crate::fixture::{Counter, node, node_at};
@@ -37,8 +37,8 @@ async fn a_pid_of_another_node_prints_with_its_name() {
     assert_eq!(a.parse_pid(&seen.to_string()).unwrap(), seen);
 }
 
-#[test]
-fn what_is_not_a_pid_is_refused() {
+#[tokio::test]
+async fn what_is_not_a_pid_is_refused() {
     let node = node("a@h");
     for text in ["", "<>", "0.1", "<0.>", "<0.x>", "<x.1>", "<a@h.-1>", "<a@h#x.1>", "<0.1", "é"] {
         assert!(text.parse::<PidText>().is_err(), "{text}");
@@ -66,4 +66,49 @@ async fn a_pid_of_an_earlier_life_is_another_pid() {
     assert_eq!(one.any().serial(), two.any().serial());
     assert_ne!(one.any(), two.any());
     assert!(!new.is_alive(one.any()));
+}
+
+/// The key of a method with an origin must not depend on whether it is computed while a session is
+/// being decoded: two nodes that did so at different moments would refuse each other's messages.
+#[tokio::test]
+async fn an_origin_has_the_same_shape_everywhere_and_names_the_sender() {
+    let (a, b) = (node("a@h"), node("b@h"));
+    let outside = starlings_runtime::shape::<(Origin, String)>();
+    let _bridge = Bridge::between(&a, &b);
+    let told = b.spawn::<Shapes>(()).await.unwrap();
+    let seen: Pid<Shapes> = a.pid(told.any());
+    let (inside, from) = seen.shape(Origin::of(&b), ShapeNow(String::new())).await.unwrap();
+    assert_eq!((inside, from), (outside, Some(a.instance().clone())));
+}
+
+/// Notes the shape that an argument has while it is decoded.
+#[derive(Debug)]
+struct ShapeNow(String);
+
+impl serde::Serialize for ShapeNow {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ShapeNow {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer)?;
+        Ok(Self(starlings_runtime::shape::<(Origin, String)>()))
+    }
+}
+
+#[derive(Debug)]
+struct Shapes;
+
+#[starlings_runtime::actor(name = "test.shapes", crate = starlings_runtime)]
+impl Shapes {
+    fn init() -> Self {
+        Self
+    }
+
+    #[call]
+    fn shape(&self, from: Origin, now: ShapeNow) -> (String, Option<NodeInstance>) {
+        (now.0, from.instance().cloned())
+    }
 }

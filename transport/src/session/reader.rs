@@ -61,27 +61,26 @@ fn deliver_all<R: Receiver>(
     frames: &mut Frames,
     sequence: &mut Sequence,
 ) -> Result<Next, String> {
+    let receiver = delivery.receiver.get();
+    debug_assert!(receiver.is_some() || lane == CONTROL_LANE, "readers start with the session");
+    let mut receive = receiver.map(SessionReceiver::batch);
     while let Some(frame) = frames.next().map_err(|error| error.to_string())? {
         sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
         match frame.kind {
-            FrameKind::Envelope => deliver(delivery, lane, &frame)?,
+            FrameKind::Envelope if lane == CONTROL_LANE => {
+                return Err("an envelope on the control lane".to_owned());
+            }
+            FrameKind::Envelope => {
+                if let Some(receive) = &mut receive {
+                    receive(frame.body).map_err(|violation| violation.to_string())?;
+                }
+            }
             FrameKind::Heartbeat if frame.body.is_empty() => {}
             FrameKind::Heartbeat => return Err("a heartbeat with a body".to_owned()),
             FrameKind::Goodbye => return on_goodbye(&delivery.session, lane, &frame),
         }
     }
     Ok(Next::Frame)
-}
-
-fn deliver<R: Receiver>(delivery: &Delivery<R>, lane: u8, frame: &Frame<'_>) -> Result<(), String> {
-    if lane == CONTROL_LANE {
-        return Err("an envelope on the control lane".to_owned());
-    }
-    let Some(receiver) = delivery.receiver.get() else {
-        debug_assert!(false, "readers start after the session is up");
-        return Ok(());
-    };
-    receiver.deliver(frame.body).map_err(|violation| violation.to_string())
 }
 
 fn on_goodbye(session: &Session, lane: u8, frame: &Frame<'_>) -> Result<Next, String> {
