@@ -50,7 +50,8 @@ pub fn table(workload: &Workload, rows: &[Row]) {
         let [median, lowest, highest] = line.map(|value| figure(workload.unit, value));
         let name = row.subject.name();
         let verdict = ours.map_or_else(String::new, |ours| verdict(workload, row, ours));
-        println!("  {name:<15} {median:>9} {lowest:>9} {highest:>9}  {verdict}");
+        let shown = format!("  {name:<15} {median:>9} {lowest:>9} {highest:>9}  {verdict}");
+        println!("{}", shown.trim_end());
     }
 }
 
