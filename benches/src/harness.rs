@@ -1,0 +1,148 @@
+//! Rounds of measurements, each in a fresh process: subjects take turns, so that what else the
+//! machine does falls on all of them alike.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::child::Result;
+use crate::subjects::{Subject, erlang, ractor_cluster};
+use crate::workload::Workload;
+
+const ROUNDS: usize = 5;
+const ROUNDS_QUICK: usize = 3;
+
+/// A measurement that takes longer is killed and counts as failed. Far above any seen.
+const MEASUREMENT_MAX: Duration = Duration::from_secs(120);
+
+/// How often the end of a measurement is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What one subject reached in one workload.
+pub struct Row {
+    pub subject: Subject,
+    pub runs: Vec<f64>,
+}
+
+impl Row {
+    pub fn median(&self) -> f64 {
+        let mut runs = self.runs.clone();
+        runs.sort_by(f64::total_cmp);
+        runs.get(runs.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+pub struct Harness {
+    quick: bool,
+    left_out: Vec<Subject>,
+    ractor_cluster: Option<PathBuf>,
+    failures: usize,
+}
+
+impl Harness {
+    /// Finds out which subjects this machine can run, and says which it cannot.
+    pub fn prepare(quick: bool, selected: &[&Workload]) -> Result<Self> {
+        let wanted = |subject| {
+            selected
+                .iter()
+                .any(|workload| workload.subjects.contains(&subject))
+        };
+        let mut harness = Self {
+            quick,
+            left_out: Vec::new(),
+            ractor_cluster: None,
+            failures: 0,
+        };
+        if wanted(Subject::Erlang) && !erlang::is_installed() {
+            harness.leave_out(Subject::Erlang, "there is no `erl` on the PATH");
+        }
+        if wanted(Subject::RactorCluster) {
+            match ractor_cluster::build() {
+                Ok(program) => harness.ractor_cluster = Some(program),
+                Err(error) => harness.leave_out(Subject::RactorCluster, &error.to_string()),
+            }
+        }
+        Ok(harness)
+    }
+
+    fn leave_out(&mut self, subject: Subject, why: &str) {
+        eprintln!("the rows of {} are left out: {why}", subject.name());
+        self.left_out.push(subject);
+    }
+
+    /// Measurements that failed so far.
+    pub fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// All rounds of one workload. A subject that fails is not asked again.
+    pub fn run(&mut self, workload: &Workload) -> Vec<Row> {
+        let subjects = workload
+            .subjects
+            .iter()
+            .filter(|subject| !self.left_out.contains(subject));
+        let mut rows: Vec<Row> = subjects
+            .map(|subject| Row {
+                subject: *subject,
+                runs: Vec::new(),
+            })
+            .collect();
+        for _ in 0..if self.quick { ROUNDS_QUICK } else { ROUNDS } {
+            rows.retain_mut(|row| match self.measure(workload, row.subject) {
+                Ok(value) => {
+                    row.runs.push(value);
+                    true
+                }
+                Err(error) => {
+                    eprintln!(
+                        "{} of {} failed: {error}",
+                        workload.name,
+                        row.subject.name()
+                    );
+                    self.failures += 1;
+                    false
+                }
+            });
+        }
+        rows
+    }
+
+    fn measure(&self, workload: &Workload, subject: Subject) -> Result<f64> {
+        let program = match (subject, &self.ractor_cluster) {
+            (Subject::RactorCluster, Some(program)) => program.clone(),
+            _ => std::env::current_exe()?,
+        };
+        let count = workload.count(self.quick).to_string();
+        let mut command = Command::new(program);
+        command.args(["measure", workload.name, subject.name(), &count]);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        wait(&mut child)?;
+        let mut printed = String::new();
+        child
+            .stdout
+            .take()
+            .ok_or("no standard output")?
+            .read_to_string(&mut printed)?;
+        Ok(printed.trim().parse()?)
+    }
+}
+
+fn wait(child: &mut Child) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(status.to_string().into()),
+            None if start.elapsed() < MEASUREMENT_MAX => thread::sleep(LOOK_EVERY),
+            None => break,
+        }
+    }
+    child.kill()?;
+    child.wait()?;
+    Err(format!("no result within {MEASUREMENT_MAX:?}").into())
+}

@@ -1,0 +1,91 @@
+//! What the run prints: a table for people, or a line of JSON for each row.
+
+use serde::Serialize;
+
+use crate::child::Result;
+use crate::harness::Row;
+use crate::subjects::Subject;
+use crate::workload::{Target, Unit, Workload};
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    bench: &'a str,
+    subject: &'a str,
+    unit: &'a str,
+    value: f64,
+    runs: &'a [f64],
+}
+
+pub fn json(workload: &Workload, rows: &[Row]) -> Result<()> {
+    for row in rows {
+        let line = Line {
+            bench: workload.name,
+            subject: row.subject.name(),
+            unit: workload.unit.name(),
+            value: row.median(),
+            runs: &row.runs,
+        };
+        println!("{}", serde_json::to_string(&line)?);
+    }
+    Ok(())
+}
+
+pub fn table(workload: &Workload, rows: &[Row]) {
+    println!("\n{} ({})", workload.name, workload.unit.name());
+    println!(
+        "  {:<15} {:>9} {:>9} {:>9}  {:>9}  target",
+        "subject", "median", "lowest", "highest", "starlings"
+    );
+    let ours = rows
+        .iter()
+        .find(|row| row.subject == Subject::Starlings)
+        .map(Row::median);
+    for row in rows {
+        let line = [
+            row.median(),
+            row.runs.iter().copied().fold(f64::INFINITY, f64::min),
+            row.runs.iter().copied().fold(0.0, f64::max),
+        ];
+        let [median, lowest, highest] = line.map(|value| figure(workload.unit, value));
+        let name = row.subject.name();
+        let verdict = ours.map_or_else(String::new, |ours| verdict(workload, row, ours));
+        let shown = format!("  {name:<15} {median:>9} {lowest:>9} {highest:>9}  {verdict}");
+        println!("{}", shown.trim_end());
+    }
+}
+
+/// How Starlings stands to this row, and to the target that names it.
+fn verdict(workload: &Workload, row: &Row, ours: f64) -> String {
+    let is_ours = row.subject == Subject::Starlings;
+    let ratio = ours / row.median();
+    let shown = if is_ours {
+        String::new()
+    } else {
+        format!("{ratio:.2} x")
+    };
+    let targets = workload.targets.iter().filter_map(|target| match target {
+        Target::Times(subject, times) if *subject == row.subject => {
+            Some((format!("at least {times} x"), ratio >= *times))
+        }
+        Target::AtMost(most) if is_ours => Some((
+            format!("at most {}", figure(workload.unit, *most)),
+            ours <= *most,
+        )),
+        Target::Times(..) | Target::AtMost(_) => None,
+    });
+    let targets: Vec<_> = targets
+        .map(|(target, met)| format!("{target}: {}", if met { "met" } else { "short" }))
+        .collect();
+    format!("{shown:>9}  {}", targets.join(", "))
+        .trim_end()
+        .to_owned()
+}
+
+fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Bytes => format!("{value:.0} B"),
+        Unit::PerSecond if value >= 1e6 => format!("{:.2} M/s", value / 1e6),
+        Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
+    }
+}

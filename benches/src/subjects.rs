@@ -1,0 +1,96 @@
+//! Who is measured. Each subject does the same work, in the words of its own API.
+
+pub mod erlang;
+mod kameo;
+mod ractor;
+pub mod ractor_cluster;
+mod starlings;
+mod tokio;
+
+use crate::child::Result;
+use crate::workload::Bench;
+
+/// How many senders `local_cast_fanin` has.
+const SENDERS: u64 = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Starlings,
+    /// The bare limit.
+    Tokio,
+    Ractor,
+    Kameo,
+    RactorCluster,
+    Erlang,
+}
+
+impl Subject {
+    const ALL: [Self; 6] = [
+        Self::Starlings,
+        Self::Tokio,
+        Self::Ractor,
+        Self::Kameo,
+        Self::RactorCluster,
+        Self::Erlang,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starlings => "starlings",
+            Self::Tokio => "tokio",
+            Self::Ractor => "ractor",
+            Self::Kameo => "kameo",
+            Self::RactorCluster => "ractor_cluster",
+            Self::Erlang => "erlang",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|subject| subject.name() == name)
+    }
+
+    /// Does the work once, and gives the figure in the unit of the workload.
+    pub fn measure(self, bench: Bench, count: u64) -> Result<f64> {
+        match self {
+            Self::Starlings => starlings::measure(bench, count),
+            Self::Tokio => tokio::measure(bench, count),
+            Self::Ractor => ractor::measure(bench, count),
+            Self::Kameo => kameo::measure(bench, count),
+            Self::Erlang => erlang::measure(bench, count),
+            Self::RactorCluster => Err("ractor_cluster is measured by its own program".into()),
+        }
+    }
+
+    /// Is the other node of the two-node workloads.
+    pub fn serve(self) -> Result<()> {
+        match self {
+            Self::Starlings => starlings::remote::serve(),
+            Self::Tokio => tokio::tcp::serve(),
+            Self::Ractor | Self::Kameo | Self::RactorCluster | Self::Erlang => {
+                Err(format!("{} has no server here", self.name()).into())
+            }
+        }
+    }
+}
+
+fn not_measured<T>(subject: Subject, bench: Bench) -> Result<T> {
+    Err(format!("{bench:?} is not measured for {}", subject.name()).into())
+}
+
+/// Memory of this process that is in use.
+fn resident_bytes() -> Result<u64> {
+    /// Of all machines these benchmarks are run on.
+    const PAGE_BYTES: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm
+        .split(' ')
+        .nth(1)
+        .ok_or("no resident pages in statm")?
+        .parse()?;
+    Ok(pages * PAGE_BYTES)
+}
+
+/// What each of `count` actors takes, when `before` was in use without them.
+fn bytes_each(before: u64, count: u64) -> Result<f64> {
+    Ok(resident_bytes()?.saturating_sub(before) as f64 / count as f64)
+}

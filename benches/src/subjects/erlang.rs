@@ -1,0 +1,128 @@
+//! Erlang/OTP, if it is installed. What it does stands in `erlang/bench.erl`.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::child::{Result, Server, WORKERS};
+use crate::workload::{Bench, WORKLOADS};
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench.erl");
+const COOKIE: &str = "benches";
+
+pub fn is_installed() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("erl").is_file())
+}
+
+pub fn measure(bench: Bench, count: u64) -> Result<f64> {
+    let workload = WORKLOADS.iter().find(|workload| workload.bench == bench);
+    let name = workload.ok_or("not a workload")?.name;
+    let code = Code::compile()?;
+    let run = format!("bench:run({name}, {count}).");
+    if !bench.is_remote() {
+        return figure(erl(&code.folder).args(["-eval", &run]));
+    }
+    let epmd = Epmd::start()?;
+    let mut serving = epmd.node(&code.folder, "server@localhost");
+    let server = Server::start(serving.args(["-eval", "bench:serve()."]))?;
+    let value = figure(
+        epmd.node(&code.folder, "client@localhost")
+            .args(["-eval", &run]),
+    );
+    drop(server);
+    value
+}
+
+fn erl(code: &Path) -> Command {
+    let mut erl = Command::new("erl");
+    erl.arg("-noshell")
+        .arg("-pa")
+        .arg(code)
+        .arg("+S")
+        .arg(format!("{WORKERS}:{WORKERS}"));
+    erl
+}
+
+fn figure(erl: &mut Command) -> Result<f64> {
+    let output = erl.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("erl ended with {}", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// The compiled module, in a folder that goes when this does.
+struct Code {
+    folder: PathBuf,
+}
+
+impl Code {
+    fn compile() -> Result<Self> {
+        let folder = format!("starlings-benches-{}", std::process::id());
+        let code = Self {
+            folder: std::env::temp_dir().join(folder),
+        };
+        std::fs::create_dir_all(&code.folder)?;
+        let status = Command::new("erlc")
+            .arg("-o")
+            .arg(&code.folder)
+            .arg(SOURCE)
+            .status()?;
+        if !status.success() {
+            return Err(format!("erlc ended with {status}").into());
+        }
+        Ok(code)
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // What is left of it lies among the temporary files.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A port mapper of our own, so that the nodes meet no others and leave nothing running.
+struct Epmd {
+    daemon: Child,
+    port: String,
+}
+
+impl Epmd {
+    fn start() -> Result<Self> {
+        // The port is free again when the listener is dropped, and seldom taken at once.
+        let port = TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port()
+            .to_string();
+        let mut epmd = Command::new("epmd");
+        epmd.args(["-address", "127.0.0.1", "-port", &port])
+            .stdin(Stdio::null());
+        let daemon = epmd.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        Ok(Self { daemon, port })
+    }
+
+    fn node(&self, code: &Path, name: &str) -> Command {
+        let mut node = erl(code);
+        node.env("ERL_EPMD_PORT", &self.port)
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1");
+        node.args([
+            "-start_epmd",
+            "false",
+            "-kernel",
+            "inet_dist_use_interface",
+            "{127,0,0,1}",
+        ]);
+        node.args(["-setcookie", COOKIE, "-sname", name]);
+        node
+    }
+}
+
+impl Drop for Epmd {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as well.
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}

@@ -1,0 +1,183 @@
+//! A socket and hand-made frames: a length of four bytes, and a postcard message behind it.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::child::{self, PAYLOAD, Server, check, rate, serve_at, weight};
+use crate::subjects::{Subject, not_measured};
+use crate::workload::Bench;
+
+/// Frames are written once so many bytes are together.
+const BATCH_BYTES: usize = 64 * 1024;
+
+const LENGTH_BYTES: usize = 4;
+
+#[derive(Serialize, Deserialize)]
+enum Frame {
+    Put(Bytes),
+    Get,
+    Sum(u64),
+}
+
+struct Writer {
+    socket: OwnedWriteHalf,
+    batch: Vec<u8>,
+}
+
+impl Writer {
+    async fn put(&mut self, frame: &Frame) -> child::Result<()> {
+        let start = self.batch.len();
+        self.batch.extend_from_slice(&[0; LENGTH_BYTES]);
+        self.batch = postcard::to_extend(frame, std::mem::take(&mut self.batch))?;
+        let length = u32::try_from(self.batch.len() - start - LENGTH_BYTES)?;
+        self.batch[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        if self.batch.len() >= BATCH_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> child::Result<()> {
+        self.socket.write_all(&self.batch).await?;
+        self.batch.clear();
+        Ok(())
+    }
+}
+
+struct Reader {
+    socket: OwnedReadHalf,
+    buffer: Vec<u8>,
+    /// Where the frames that were not taken yet begin.
+    start: usize,
+}
+
+impl Reader {
+    /// The next frame; `None` when the other side has closed.
+    async fn next(&mut self) -> child::Result<Option<Frame>> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Ok(Some(frame));
+            }
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            self.buffer.reserve(BATCH_BYTES);
+            if self.socket.read_buf(&mut self.buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A frame that is there as a whole.
+    fn take(&mut self) -> child::Result<Option<Frame>> {
+        let Some((length, rest)) = self.buffer[self.start..].split_first_chunk::<LENGTH_BYTES>()
+        else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(body) = rest.get(..length) else {
+            return Ok(None);
+        };
+        let frame = postcard::from_bytes(body)?;
+        self.start += LENGTH_BYTES + length;
+        Ok(Some(frame))
+    }
+}
+
+fn split(socket: TcpStream) -> child::Result<(Reader, Writer)> {
+    socket.set_nodelay(true)?;
+    let (read, write) = socket.into_split();
+    let reader = Reader {
+        socket: read,
+        buffer: Vec::new(),
+        start: 0,
+    };
+    Ok((
+        reader,
+        Writer {
+            socket: write,
+            batch: Vec::new(),
+        },
+    ))
+}
+
+pub fn serve() -> child::Result<()> {
+    child::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move {
+            let (socket, _) = listener.accept().await?;
+            sum_up(socket).await
+        });
+        serve_at(address).await
+    })
+}
+
+/// Adds up what comes, and answers with the sum.
+async fn sum_up(socket: TcpStream) -> child::Result<()> {
+    let (mut reader, mut writer) = split(socket)?;
+    let mut sum = 0;
+    while let Some(frame) = reader.next().await? {
+        match frame {
+            Frame::Put(payload) => sum += weight(&payload),
+            Frame::Get => {
+                writer.put(&Frame::Sum(sum)).await?;
+                writer.flush().await?;
+            }
+            Frame::Sum(_) => return Err("a sum sent to the server".into()),
+        }
+    }
+    Ok(())
+}
+
+pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
+    let server = Server::start_self(&["serve", "tokio"])?;
+    let address = server.address();
+    child::run(async move {
+        let (mut reader, mut writer) = split(TcpStream::connect(address).await?)?;
+        match bench {
+            Bench::RemoteCast64 => cast(&mut reader, &mut writer, count).await,
+            Bench::RemoteCall => call(&mut reader, &mut writer, count).await,
+            _ => not_measured(Subject::Tokio, bench),
+        }
+    })
+}
+
+async fn get(reader: &mut Reader, writer: &mut Writer) -> child::Result<u64> {
+    writer.put(&Frame::Get).await?;
+    writer.flush().await?;
+    match reader.next().await? {
+        Some(Frame::Sum(sum)) => Ok(sum),
+        Some(Frame::Put(_) | Frame::Get) | None => Err("no sum from the server".into()),
+    }
+}
+
+async fn cast(reader: &mut Reader, writer: &mut Writer, count: u64) -> child::Result<f64> {
+    let payload = Bytes::from_static(&PAYLOAD);
+    let start = Instant::now();
+    for _ in 0..count {
+        writer.put(&Frame::Put(payload.clone())).await?;
+    }
+    let sum = get(reader, writer).await?;
+    let rate = rate(count, start);
+    check("the sum", sum, count * weight(&PAYLOAD))?;
+    Ok(rate)
+}
+
+async fn call(reader: &mut Reader, writer: &mut Writer, count: u64) -> child::Result<f64> {
+    writer
+        .put(&Frame::Put(Bytes::from_static(&PAYLOAD)))
+        .await?;
+    let start = Instant::now();
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += get(reader, writer).await?;
+    }
+    let rate = rate(count, start);
+    check("the sum", sum, count * weight(&PAYLOAD))?;
+    Ok(rate)
+}
