@@ -65,20 +65,19 @@ fn envelope_larger_than_a_frame_is_refused() {
 }
 
 #[tokio::test]
-async fn soft_limit_refuses_until_the_batch_is_written() {
+async fn soft_limit_refuses_until_the_writer_has_taken_what_waits() {
     let lane = Lane::default();
     append(&lane, Urgency::Refusable, LANE_BYTES_SOFT).unwrap();
     let overloaded = Err(AppendError::Refused(OutletError::Overloaded));
     assert_eq!(append(&lane, Urgency::Refusable, 1), overloaded);
     append(&lane, Urgency::Forced, 1).unwrap();
-    take(&lane);
-    assert_eq!(append(&lane, Urgency::Refusable, 1), overloaded, "in flight counts");
     let mut ready = Box::pin(lane.ready());
     let soon = Duration::from_millis(1);
     assert!(timeout(soon, &mut ready).await.is_err());
-    lane.written();
+    take(&lane);
     timeout(Duration::from_secs(5), ready).await.expect("there is room");
-    append(&lane, Urgency::Refusable, 1).unwrap();
+    append(&lane, Urgency::Refusable, LANE_BYTES_SOFT).unwrap();
+    assert_eq!(append(&lane, Urgency::Refusable, 1), overloaded, "the next batch is full too");
 }
 
 #[test]
