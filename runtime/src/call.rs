@@ -17,9 +17,10 @@ use tokio::time::Instant;
 use crate::actor::Actor;
 use crate::carrier::LaneKey;
 use crate::cell::AnyCell;
+use crate::decoding::{self, Source};
 use crate::error::{CallError, CastError};
 use crate::peer::{Peer, ReplySlot};
-use crate::pid::{self, Pid, Place, Source};
+use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::reply::Reply;
 use crate::sending::local_only;
@@ -136,7 +137,7 @@ struct Slot<R> {
 impl<R: Send> ReplySlot for Slot<R> {
     fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
         let answer = answer.and_then(|bytes| {
-            pid::decode_from(source, || (self.decode)(bytes))
+            decoding::decode_from(source, || (self.decode)(bytes))
                 .map_err(|error| CallError::BadMessage(format!("the reply: {error}")))
         });
         // The caller may have given up in the meantime: a late reply is never seen.

@@ -8,11 +8,12 @@ use tokio::time::Instant;
 
 use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
 use crate::cell::AnyCell;
+use crate::decoding::{self, Decoding, Source};
 use crate::error::{CallError, SpawnError};
 use crate::identity::NodeInstance;
 use crate::node::Node;
 use crate::peer::{Peer, Session};
-use crate::pid::{self, AnyPid, Decoding, Source};
+use crate::pid::AnyPid;
 use crate::reason::DownReason;
 use crate::reply::CallBack;
 use crate::signal::Signal;
@@ -93,7 +94,7 @@ impl SessionIngress {
     /// Begins to take envelopes that came in together. What they have in common is looked up once.
     #[must_use]
     pub fn batch(&self) -> Batch<'_> {
-        let decoding = pid::decoding(Source { node: &self.node, from: &self.peer });
+        let decoding = decoding::decoding(Source { node: &self.node, from: &self.peer });
         Batch { session: self, last: None, _decoding: decoding }
     }
 

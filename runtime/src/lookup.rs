@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 use crate::actor::{Remote, Wire};
 use crate::call::CALL_TIMEOUT_DEFAULT;
 use crate::carrier::{LaneKey, Urgency};
+use crate::decoding::Source;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::peer::ReplySlot;
-use crate::pid::{AnyPid, Source};
+use crate::pid::AnyPid;
 use crate::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(

@@ -10,11 +10,13 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::cell::{AnyCell, Back, Core};
+use crate::cell::{AnyCell, Back};
+use crate::decoding::Source;
 use crate::error::CallError;
 use crate::info::{Down, Info};
+use crate::life::Core;
 use crate::node::Node;
-use crate::pid::{AnyPid, Source};
+use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 use crate::signal::Signal;
 use crate::spawn::Options;

@@ -11,10 +11,10 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::{LaneKey, Outlet, Urgency};
 use crate::cell::AnyCell;
+use crate::decoding::Source;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeInstance;
 use crate::node::{Node, NodeInner};
-use crate::pid::Source;
 use crate::reason::ExitReason;
 use crate::types::Schemas;
 use crate::wire::{self, CallRef, Header, MethodKey};

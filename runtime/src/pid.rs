@@ -4,11 +4,9 @@
 //! node received, it is *bound*: it knows the node value it is used from, so that sending through it
 //! works. Parsed from text or decoded elsewhere it is *unbound* until [`Node::bind`](crate::Node::bind).
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -16,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::Actor;
 use crate::cell::ActorCell;
+use crate::decoding::decoding_node;
 use crate::identity::{Incarnation, NodeId, NodeInstance};
-use crate::node::Node;
 use crate::peer::Peer;
 
 /// An untyped pid.
@@ -179,91 +177,6 @@ impl FromStr for AnyPid {
     }
 }
 
-thread_local! {
-    /// On whose behalf this thread decodes, and whose bytes. serde has no context, and postcard
-    /// decodes without awaiting, so a guard on the stack of the decoder is enough.
-    static DECODING: RefCell<Option<(Node, Arc<Peer>)>> = const { RefCell::new(None) };
-}
-
-/// Where bytes come from, and where they are decoded.
-#[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) node: &'a Node,
-    pub(crate) from: &'a Arc<Peer>,
-}
-
-/// Marks this thread as decoding, until it is dropped. Nests.
-#[derive(Debug)]
-pub(crate) struct Decoding {
-    before: Option<(Node, Arc<Peer>)>,
-    /// Stays on its thread.
-    _thread: PhantomData<*const ()>,
-}
-
-/// Binds the pids that this thread decodes to the source's node.
-pub(crate) fn decoding(source: Source<'_>) -> Decoding {
-    let here = (source.node.clone(), Arc::clone(source.from));
-    let before = DECODING.with(|slot| slot.replace(Some(here)));
-    Decoding { before, _thread: PhantomData }
-}
-
-impl Drop for Decoding {
-    fn drop(&mut self) {
-        DECODING.with(|slot| slot.replace(self.before.take()));
-    }
-}
-
-/// Runs `decode` with pids bound to the source's node. Costs little where that is so already.
-pub(crate) fn decode_from<T>(source: Source<'_>, decode: impl FnOnce() -> T) -> T {
-    let is_set = DECODING.with(|slot| {
-        let here = slot.borrow();
-        let is_here = |(node, from): &(Node, Arc<Peer>)| {
-            node.is(source.node) && Arc::ptr_eq(from, source.from)
-        };
-        here.as_ref().is_some_and(is_here)
-    });
-    let _decoding = (!is_set).then(|| decoding(source));
-    decode()
-}
-
-/// Who sent a message, as an argument of it that cannot be forged: it takes no bytes, and decodes to
-/// the node at the other end of the session that the message came by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(Option<NodeInstance>);
-
-impl Origin {
-    /// This node: what the sender puts in, for when the receiver is local.
-    #[must_use]
-    pub fn of(node: &Node) -> Self {
-        Self(Some(node.instance().clone()))
-    }
-
-    /// The node that sent the message; `None` if it was decoded from bytes of no session.
-    #[must_use]
-    pub fn instance(&self) -> Option<&NodeInstance> {
-        self.0.as_ref()
-    }
-}
-
-impl Serialize for Origin {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit_struct("Origin")
-    }
-}
-
-impl<'de> Deserialize<'de> for Origin {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename = "Origin")]
-        struct Nothing;
-
-        Nothing::deserialize(deserializer)?;
-        // Never an error: what a type's shape looks like must not depend on where it is looked at.
-        let instance = |(_, from): &(Node, Arc<Peer>)| from.instance().clone();
-        Ok(Self(DECODING.with(|slot| slot.borrow().as_ref().map(instance))))
-    }
-}
-
 impl Serialize for AnyPid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (self.instance(), self.serial).serialize(serializer)
@@ -273,10 +186,10 @@ impl Serialize for AnyPid {
 impl<'de> Deserialize<'de> for AnyPid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (instance, serial) = <(NodeInstance, u64)>::deserialize(deserializer)?;
-        Ok(DECODING.with(|slot| match &*slot.borrow() {
-            Some((node, _)) => Self::new(node.peer(&instance), serial),
+        Ok(match decoding_node() {
+            Some(node) => Self::new(node.peer(&instance), serial),
             None => Self::unbound(instance, serial),
-        }))
+        })
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Spawnable;
+use crate::decoding::{self, Source};
 use crate::error::SpawnError;
 use crate::fingerprint;
-use crate::pid::{self, Source};
 use crate::spawn::{Birth, Options};
 use crate::wire::{self, MethodKey};
 
@@ -110,7 +110,7 @@ impl<A: Spawnable> SpawnableType for TypeOf<A> {
     }
 
     fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth) {
-        match pid::decode_from(source, || wire::decode::<A::Args>(args)) {
+        match decoding::decode_from(source, || wire::decode::<A::Args>(args)) {
             Ok(args) => {
                 let node = source.node.clone();
                 source.node.run(async move { node.start_actor::<A>(args, options, birth).await });

@@ -197,3 +197,6 @@ impl Flavor for Append<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,7 @@ fn nothing_is_static() {
                 .iter()
                 .any(|start| line.starts_with(start));
             // The node that a thread decodes for, and the constant that the macro computes.
-            let excused = ["runtime/src/pid.rs", "runtime/macros/src/expand/remote.rs"];
+            let excused = ["runtime/src/decoding.rs", "runtime/macros/src/expand/remote.rs"];
             if is_static && !excused.contains(&&*path) {
                 complaints
                     .push(format!("{path}:{number}: a node is a value: no process-wide state"));
@@ -206,6 +206,23 @@ fn papers_are_short_and_say_nothing_of_this_machine() {
     for (path, text) in sources(&["."]) {
         if path != "tests/tests/tidy.rs" {
             complaints.extend(find(&path, &text, &[("/work/", "a path of somebody's machine")]));
+        }
+    }
+    report(&complaints);
+}
+
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let contract = fs::read_to_string(root().join("docs/semantics.md")).unwrap();
+    let folders = ["src", "runtime", "transport", "registry", "cache", "shell", "tests"];
+    let code: String = sources(&folders).into_values().collect();
+    let mut complaints = Vec::new();
+    for quoted in contract.split('`').skip(1).step_by(2) {
+        let Some((_, test)) = quoted.split_once(" :: ") else { continue };
+        let name = test.rsplit("::").next().unwrap_or(test);
+        let exists = [format!("fn {name}("), format!("mod {name};")];
+        if !quoted.starts_with("example") && !exists.iter().any(|it| code.contains(it)) {
+            complaints.push(format!("docs/semantics.md: there is no test {quoted}"));
         }
     }
     report(&complaints);

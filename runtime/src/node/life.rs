@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Node;
 use crate::actor::Actor;
-use crate::cell::{ActorCell, AnyCell, End};
+use crate::cell::{ActorCell, AnyCell};
 use crate::error::SpawnError;
 use crate::hosting;
+use crate::life::End;
 use crate::names::RegisterError;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;

@@ -181,3 +181,6 @@ impl Bonds {
         self.monitors.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -328,3 +328,6 @@ impl State {
         self.children.iter_mut().find(|child| child.rules.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,27 @@ async fn a_child_on_another_node_is_restarted_on_the_next_when_that_goes() {
     .await;
     assert_eq!(running(&a, &supervisor, "one").await.get().await, Ok(9));
 }
+
+#[tokio::test]
+async fn a_killed_supervisor_takes_the_supervisors_below_it_along() {
+    let node = node("a@h");
+    let below = SupervisorSpec::one_for_one().child(spec::<Counter>(1).id("one"));
+    let above = SupervisorSpec::one_for_one().child(below.into_child("below"));
+    let supervisor = above.start(&node).await.unwrap();
+    assert_eq!(node.actors_count(), 3);
+    node.kill(&supervisor);
+    eventually("all are gone", async || node.actors_count() == 0).await;
+}
+
+#[tokio::test]
+async fn a_kill_is_never_lost_however_early_it_comes() {
+    let node = node("a@h");
+    for _ in 0..200 {
+        let spec = SupervisorSpec::one_for_one().child(spec::<Counter>(1).id("one"));
+        let supervisor = spec.start(&node).await.unwrap();
+        let one = child(&supervisor, "one").await.unwrap().pid.unwrap();
+        node.kill(&one);
+        node.kill(&supervisor);
+    }
+    eventually("all are gone", async || node.actors_count() == 0).await;
+}

@@ -1,0 +1,86 @@
+use super::*;
+
+/// The first bytes of every kind of envelope: what is sent today must be read for ever.
+#[test]
+fn headers_have_golden_bytes() {
+    let (key, call, monitor) = (MethodKey([1, 2, 3, 4, 5, 6, 7, 8]), CallRef(300), MonitorRef(9));
+    let name = || "n".to_owned();
+    let request = SpawnRequest {
+        call,
+        type_name: "t".to_owned(),
+        args: key,
+        parent: Some(3),
+        link: true,
+        monitor: Some(monitor),
+        name: None,
+        timeout_ms: 5000,
+    };
+    let table: Vec<(Header, &[u8])> = vec![
+        (Header::Cast { to: 300, key }, &[0, 172, 2, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (Header::CastNamed { to: name(), key }, &[1, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (
+            Header::Call { to: 1, key, call, deadline_ms: 5000 },
+            &[2, 1, 1, 2, 3, 4, 5, 6, 7, 8, 172, 2, 136, 39],
+        ),
+        (Header::Reply { call }, &[3, 172, 2]),
+        (Header::ReplyError { call, error: CallError::NoProc }, &[4, 172, 2, 1]),
+        (
+            Header::Spawn(request),
+            &[5, 172, 2, 1, 116, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 1, 1, 9, 0, 136, 39],
+        ),
+        (Header::Spawned { call, serial: 7 }, &[6, 172, 2, 7]),
+        (Header::SpawnFailed { call, error: SpawnError::Timeout }, &[7, 172, 2, 7]),
+        (Header::Link { from: 1, to: 2 }, &[8, 1, 2]),
+        (Header::Unlink { from: 1, to: 2 }, &[9, 1, 2]),
+        (
+            Header::Exit { from: 1, to: 2, reason: ExitReason::Killed, linked: true },
+            &[10, 1, 2, 2, 1],
+        ),
+        (Header::Stop { to: 2, reason: ExitReason::Shutdown }, &[11, 2, 1]),
+        (Header::Kill { to: 2 }, &[12, 2]),
+        (Header::Monitor { watcher: 1, monitor, to: 2 }, &[13, 1, 9, 2]),
+        (Header::Demonitor { watcher: 1, monitor, to: 2 }, &[14, 1, 9, 2]),
+        (
+            Header::Down { watcher: 1, monitor, from: 2, reason: ExitReason::Panic(name()) },
+            &[15, 1, 9, 2, 5, 1, 110],
+        ),
+        (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
+    ];
+    for (header, golden) in table {
+        let mut bytes = Vec::new();
+        put(&header, &mut bytes).unwrap();
+        assert_eq!(bytes, golden, "{header:?}");
+        assert_eq!(split(&bytes).unwrap(), (header, &[][..]));
+    }
+}
+
+#[test]
+fn casts_are_split_as_the_general_decoder_does() {
+    let key = MethodKey([9; 8]);
+    for to in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX >> 1] {
+        let mut bytes = Vec::new();
+        put(&Header::Cast { to, key }, &mut bytes).unwrap();
+        bytes.extend_from_slice(b"tail");
+        assert_eq!(split_cast(&bytes), Some((to, key, &b"tail"[..])));
+        assert_eq!(split(&bytes).unwrap(), (Header::Cast { to, key }, &b"tail"[..]));
+    }
+}
+
+#[test]
+fn what_is_no_envelope_is_refused_whatever_it_is() {
+    let mut random: u64 = 7;
+    for len in 0..2000 {
+        let bytes: Vec<u8> = (0..len % 64)
+            .map(|_| {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                random.to_le_bytes()[7]
+            })
+            .collect();
+        // Must not panic; what decodes must be what encodes to it.
+        let _ = split_cast(&bytes);
+        let _ = split(&bytes);
+    }
+    assert!(split(&[12, 2, 0]).is_err(), "a kill has no payload");
+    assert!(split(&[200]).is_err());
+    assert!(split(&[]).is_err());
+}
