@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Context, Editor, Helper};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use tokio::sync::mpsc;
 
 use crate::commands::COMMANDS;
@@ -73,7 +73,10 @@ fn read_pipe(lines: &mpsc::Sender<Vec<u8>>) {
 }
 
 fn read_terminal(lines: &mpsc::Sender<Vec<u8>>, prompts: &Receiver<String>) {
-    let config = Config::builder().auto_add_history(true).build();
+    let config = Config::builder()
+        .auto_add_history(true)
+        .completion_type(CompletionType::List)
+        .build();
     let Ok(mut editor) = Editor::<Words, FileHistory>::with_config(config) else {
         return read_pipe(lines);
     };

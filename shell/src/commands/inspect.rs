@@ -80,22 +80,28 @@ fn nested(
     Value::Array(level)
 }
 
+/// A line for each, the pids below each other.
 fn drawn(lines: &[TreeNode], pids: &mut Pids) -> String {
+    let name = |line: &TreeNode| {
+        let type_name = line.type_name.rsplit("::").next().unwrap_or_default();
+        let indent = "  ".repeat(line.depth as usize);
+        format!("{indent}{} ({type_name})", line.id)
+    };
+    let names: Vec<_> = lines.iter().map(name).collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or_default();
     let mut text = String::new();
-    for line in lines {
+    for (line, name) in lines.iter().zip(names) {
         let pid = line.pid.as_ref().map(|pid| pids.show(pid));
-        let pid = pid
-            .as_ref()
-            .and_then(Value::as_str)
-            .unwrap_or("not running");
-        let indent = "   ".repeat(line.depth as usize);
-        let mut name = format!("{indent}{}", line.id);
-        if line.id != line.type_name {
-            name = format!("{name} ({})", line.type_name);
+        let pid = pid.as_ref().and_then(Value::as_str).unwrap_or("-");
+        text += &format!("{name:width$}  {pid}");
+        if line.restarts > 0 {
+            text += &format!("  restarts: {}", line.restarts);
         }
-        let mailbox = line.mailbox_len.unwrap_or_default();
-        let restarts = line.restarts;
-        text += &format!("{name:<52} {pid:<10} restarts {restarts}  mailbox {mailbox}\n");
+        if let Some(waiting) = line.mailbox_len.filter(|len| *len > 0) {
+            text += &format!("  waiting: {waiting}");
+        }
+        text.push('\n');
     }
     text
 }
