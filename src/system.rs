@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! starlings.node (one_for_one)
-//! ├── sessions     the listener, and one child per session
 //! ├── groups       process groups, one child per scope
 //! ├── names        cluster names, one child per scope
 //! ├── groups/…     the groups in which the replicas of caches meet
 //! ├── caches       one child per open cache
 //! ├── inspector    answers what other nodes ask about this one
+//! ├── sessions     the listener, and one child per session
 //! └── transport    lets others in when all is up, and ends all sessions in order at shutdown
 //! ```
 //!
@@ -30,16 +30,16 @@ use crate::inspector::Inspector;
 /// The local name of the supervisor of a node's own services.
 pub(crate) const SYSTEM: &str = "starlings.node";
 
+/// The id of the supervisor of listener and sessions.
+const SESSIONS: &str = "sessions";
+
 pub(crate) async fn start(
     node: &Node,
     config: Option<TransportConfig>,
     pipe: Arc<dyn Pipe>,
     peers: Vec<(NodeId, String)>,
 ) -> Result<(), StartNodeError> {
-    let system = Supervisor::one_for_one()
-        .child(Supervisor::one_for_one().into_child("sessions"))
-        .start(node)
-        .await?;
+    let system = Supervisor::one_for_one().start(node).await?;
     node.set_system(&system);
     // The name is free: the node has just started.
     let _ = node.register(SYSTEM, &system);
@@ -47,7 +47,7 @@ pub(crate) async fn start(
     add(&system, Names::child(DEFAULT_SCOPE)).await?;
     let [scope, caches] = starlings_cache::children();
     add(&system, scope).await?;
-    starlings_cache::set_supervisor(node, &add(&system, caches).await?);
+    add(&system, caches).await?;
     add(&system, spec::<Inspector>(()).id("inspector")).await?;
     match config {
         Some(config) => start_transport(node, &system, config, pipe, peers).await,
@@ -62,23 +62,16 @@ async fn start_transport(
     pipe: Arc<dyn Pipe>,
     peers: Vec<(NodeId, String)>,
 ) -> Result<(), StartNodeError> {
-    let children = system.which_children().await.unwrap_or_default();
-    let sessions = children.into_iter().find(|child| child.id == "sessions");
-    let Some(sessions) = sessions.and_then(|child| child.pid) else {
-        return Ok(());
-    };
-    config.spawner = Some(supervised_by(node.pid::<Supervisor>(&sessions)));
+    config.spawner = Some(under(node.clone(), system.clone()));
     let transport = Transport::start(config, node.ingress(), pipe).await?;
     for (peer, address) in peers {
         transport.learn(peer, address)?;
     }
     node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
     node.set_carrier(Arc::clone(&transport) as Arc<dyn starlings_runtime::Carrier>);
-    add(
-        &node.pid(&sessions),
-        spec::<Listener>(Arc::clone(&transport)).id("listener"),
-    )
-    .await?;
+    let listener = spec::<Listener>(Arc::clone(&transport)).id("listener");
+    let sessions = Supervisor::one_for_one().child(listener);
+    add(system, sessions.into_child(SESSIONS)).await?;
     add(system, spec::<Farewell>(transport).id("transport")).await?;
     Ok(())
 }
@@ -100,15 +93,18 @@ pub fn address(node: &Node) -> Option<String> {
 
 /// Runs sessions as children of `sessions`, and dials, which are short, as plain tasks. The listener
 /// it leaves to [`Listener`], which can be restarted.
-fn supervised_by(sessions: Pid<Supervisor>) -> Spawner {
+fn under(node: Node, system: Pid<Supervisor>) -> Spawner {
     Arc::new(move |what, future| match what {
         "listener" => drop(future),
         "session" => {
-            let sessions = sessions.clone();
+            let (node, system) = (node.clone(), system.clone());
             tokio::spawn(async move {
+                // If the supervisor is gone, the future is dropped and the session is down.
+                let Some(sessions) = sessions(&node, &system).await else {
+                    return;
+                };
                 let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
                 let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
-                // If the supervisor is gone, the future is dropped and the session is down.
                 let _ = sessions
                     .start_child(spec::<Session>(hosted).id(id).temporary())
                     .await;
@@ -116,6 +112,13 @@ fn supervised_by(sessions: Pid<Supervisor>) -> Spawner {
         }
         _ => drop(tokio::spawn(future)),
     })
+}
+
+/// The supervisor of the sessions. Asked for each time: after a restart it is another one.
+async fn sessions(node: &Node, system: &Pid<Supervisor>) -> Option<Pid<Supervisor>> {
+    let children = system.which_children().await.ok()?;
+    let sessions = children.into_iter().find(|child| child.id == SESSIONS)?;
+    sessions.pid.map(|pid| node.pid(&pid))
 }
 
 /// A future to be run once, by an actor.
