@@ -10,6 +10,7 @@
 //! The replica stands beside the server actor, not in it: it outlives a crash of the server, and
 //! writes need no message. Replicas find each other through a process group.
 
+mod reopener;
 mod replica;
 mod server;
 mod watch;
@@ -29,6 +30,7 @@ use starlings_runtime::{
 };
 
 use crate::proto::sync::PutError;
+use reopener::Reopener;
 use replica::Replica;
 pub use server::CacheServer;
 pub use watch::{CacheChanged, Snapshot, WATCHES_MAX, WatchId};
@@ -127,16 +129,13 @@ impl OpenCaches for Node {
 }
 
 /// The children that a node's system supervisor needs for caches: the scope in which replicas meet,
-/// and the supervisor under which opened caches stand.
+/// and the supervisor under which opened caches stand. Both may be killed at any time: replicas and
+/// what they hold are kept.
 #[must_use]
 pub fn children() -> [ChildSpec; 2] {
-    let caches = SupervisorSpec::one_for_one().into_child("caches");
-    [Groups::child(SCOPE), caches]
-}
-
-/// Tells the node which supervisor its caches stand under: the second of [`children`].
-pub fn set_supervisor(node: &Node, supervisor: &AnyPid) {
-    *node.extension(Caches::default).supervisor.lock() = Some(supervisor.clone());
+    let reopener = spec::<Reopener>(()).id("reopener");
+    let caches = SupervisorSpec::one_for_one().child(reopener);
+    [Groups::child(SCOPE), caches.into_child("caches")]
 }
 
 impl Cache {

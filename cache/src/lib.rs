@@ -9,6 +9,6 @@ pub mod wire;
 
 pub use cache::{
     CACHE_NAME_BYTES_MAX, Cache, CacheChanged, CacheError, CacheServer, OpenCaches, SCOPE,
-    Snapshot, WATCHES_MAX, WatchId, children, set_supervisor,
+    Snapshot, WATCHES_MAX, WatchId, children,
 };
 pub use proto::sync::PutError;
