@@ -60,9 +60,9 @@ fn links_hold_across_processes() {
     );
 
     // An exit by hand ends who does not trap exits, and is told to who does.
-    let counter = b
-        .text("spawn counter 1 monitor")
-        .replace("<0.", "<b@localhost.");
+    let counter = b.ok("spawn counter 1 monitor");
+    let counter = counter["pid"].as_str().unwrap();
+    let counter = counter.replace("<0.", "<b@localhost.");
     a.ok(&format!("exit {counter} Normal"));
     assert_eq!(a.ok(&format!("call {counter} get")), 1);
     a.ok(&format!("exit {counter} out of here"));

@@ -22,16 +22,19 @@ fn a_node_that_is_killed_leaves_nothing_but_its_cache_entries() {
         shell.ok("cache open shared");
         shell.ok("group join workers");
     }
-    c.ok("global register boss <0.10>");
+    let (own, boss) = (c.text("self"), c.me());
+    let (a_there, b_there) = (a.me(), b.me());
+    let (a_here, b_here) = (a.text("self"), b.text("self"));
+    c.ok(&format!("global register boss {own}"));
     c.ok("cache put shared from-c {\"text\": \"still here\"}");
     let lost = a.text("spawn counter 1 on c@localhost link");
     a.ok(&format!("monitor {lost}"));
     for shell in [&mut a, &mut b] {
-        shell.until("global whereis boss", &json!("<c@localhost.10>"));
+        shell.until("global whereis boss", &json!(boss));
         shell.until("cache get shared from-c", &json!({"text": "still here"}));
         shell.ok("monitor-nodes");
     }
-    let members = json!(["<0.10>", "<b@localhost.10>", "<c@localhost.10>"]);
+    let members = json!([a_here, b_there, boss]);
     a.until("group members workers", &members);
     c.kill();
 
@@ -53,8 +56,8 @@ fn a_node_that_is_killed_leaves_nothing_but_its_cache_entries() {
     assert_eq!(nodes[0]["reason"]["kind"], "Closed");
     assert_eq!(b.event("NodeDown")["node"], "c@localhost");
     for (shell, members) in [
-        (&mut a, json!(["<0.10>", "<b@localhost.10>"])),
-        (&mut b, json!(["<a@localhost.10>", "<0.10>"])),
+        (&mut a, json!([a_here, b_there])),
+        (&mut b, json!([a_there, b_here])),
     ] {
         shell.until("group members workers", &members);
         shell.until("global whereis boss", &json!(null));
@@ -65,8 +68,8 @@ fn a_node_that_is_killed_leaves_nothing_but_its_cache_entries() {
     }
     assert_eq!(a.ok("nodes"), json!(["b@localhost"]));
     assert_eq!(a.refused(&format!("call {lost} get")), "NoConnection");
-    b.ok("global register boss <0.10>");
-    a.until("global whereis boss", &json!("<b@localhost.10>"));
+    b.ok(&format!("global register boss {b_here}"));
+    a.until("global whereis boss", &json!(b_there));
 }
 
 /// Goal: a node that shuts down in order is told from one that is lost.
@@ -156,13 +159,14 @@ fn disconnected_nodes_meet_again() {
     let (mut a, mut b) = Shell::pair();
     a.ok("monitor-nodes");
     b.ok("group join g");
-    a.until("group members g", &json!(["<b@localhost.10>"]));
+    let member = b.me();
+    a.until("group members g", &json!([member]));
     assert_eq!(a.ok("disconnect b@localhost"), true);
     let down = a.event("NodeDown");
     assert_eq!(down["reason"]["kind"], "Disconnected");
     a.until("group members g", &json!([]));
     assert_eq!(a.refused("disconnect b@localhost"), "NoConnection");
     a.ok("connect b@localhost");
-    a.until("group members g", &json!(["<b@localhost.10>"]));
+    a.until("group members g", &json!([member]));
     b.until("nodes", &json!(["a@localhost"]));
 }

@@ -38,7 +38,7 @@ fn the_seed_session_works_as_typed() {
 #[test]
 fn people_read_plain_lines() {
     let mut command = Command::new(starlings());
-    let commands = "self; spawn counter 7; call <0.11> get; cache open c; dance; quit";
+    let commands = "self; spawn counter 7; whereis nobody; cache open c; dance; quit";
     command.args(["shell", "--name", "plain@localhost", "--eval", commands]);
     let ended = command
         .env("STARLINGS_COOKIE", COOKIE)
@@ -52,7 +52,11 @@ fn people_read_plain_lines() {
         "{printed}"
     );
     assert!(lines[0].contains("listening on 127.0.0.1:"), "{printed}");
-    assert_eq!(lines[1..5], ["<0.10>", "<0.11>", "7", "true"], "{printed}");
+    assert!(
+        lines[1].starts_with("<0.") && lines[2].starts_with("<0."),
+        "{printed}"
+    );
+    assert_eq!(lines[3..5], ["null", "true"], "{printed}");
     assert!(lines[5].starts_with("error BadCommand: "), "{printed}");
     assert_eq!(lines[6], "true");
     assert!(ended.status.success());

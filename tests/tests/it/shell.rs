@@ -124,6 +124,12 @@ impl Shell {
         self.ok(command).as_str().unwrap().to_owned()
     }
 
+    /// The pid of the shell itself, as it prints on other nodes.
+    pub(crate) fn me(&mut self) -> String {
+        let here = format!("<{}.", self.name);
+        self.text("self").replace("<0.", &here)
+    }
+
     /// The kind of the error of a command that must fail.
     pub(crate) fn refused(&mut self, command: &str) -> String {
         let error = self.ask(command).expect_err(command);
