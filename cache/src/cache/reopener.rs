@@ -3,7 +3,9 @@
 //! Caches are opened while the node runs, so a supervisor that is restarted does not know of them;
 //! the node does.
 
-use starlings_runtime::{Cx, ExitReason, Pid, Supervisor, actor, spec};
+use std::time::Duration;
+
+use starlings_runtime::{Cx, ExitReason, Pid, Supervisor, SupervisorMethods as _, actor, spec};
 
 use super::{CacheServer, Caches};
 
@@ -30,12 +32,26 @@ impl Reopener {
     #[cast]
     async fn reopen(&mut self, cx: &mut Cx<Self>) {
         let caches = cx.node().extension(Caches::default);
-        let names: Vec<_> = caches.open.lock().keys().cloned().collect();
-        for name in names {
-            let server = spec::<CacheServer>(name.clone()).id(&name);
+        let open: Vec<_> = caches.open.lock().values().cloned().collect();
+        let children = self.supervisor.which_children().await.unwrap_or_default();
+        for cache in open {
+            let name = cache.name();
+            if children.iter().any(|child| child.id == name) {
+                continue;
+            }
+            // The server of the supervisor before was killed with it, but may not have ended yet, and
+            // holds the name that its successor needs.
+            if let Some(ending) = cx.node().whereis(&cache.0.server) {
+                let _ = tokio::time::timeout(ENDING_MAX, cx.node().monitor(&ending)).await;
+            }
+            let server = spec::<CacheServer>(name.to_owned()).id(name);
             if let Err(error) = self.supervisor.start_child(server).await {
-                tracing::debug!(cache = name, %error, "not opened again");
+                tracing::warn!(cache = name, %error, "not opened again");
             }
         }
     }
 }
+
+/// How long a killed server is waited for. It ends at its next await point, of which it has many: one
+/// that takes longer blocks its thread.
+const ENDING_MAX: Duration = Duration::from_secs(5);
