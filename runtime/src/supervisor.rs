@@ -96,6 +96,8 @@ pub struct Supervisor {
     state: State,
     specs: BTreeMap<String, ChildSpec>,
     started: Instant,
+    /// Who started it with a link: a supervisor ends with that one, though it traps exits.
+    parent: Option<AnyPid>,
     /// Who asked for a child to be started or stopped, and waits for it.
     waiting: BTreeMap<String, Vec<Waiting>>,
 }
@@ -131,10 +133,14 @@ enum Report {
 impl Supervisor {
     async fn init(spec: SupervisorSpec, cx: &mut Cx<Self>) -> Result<Self> {
         cx.trap_exits(true);
+        // Nobody else can have linked with it before its `init`.
+        let info = cx.node().actor_info(cx.pid().any());
+        let parent = info.and_then(|info| info.links.into_iter().next());
         let mut this = Self {
             state: State::new(spec.strategy, spec.intensity),
             specs: BTreeMap::new(),
             started: Instant::now(),
+            parent,
             waiting: BTreeMap::new(),
         };
         for child in spec.children {
@@ -205,6 +211,9 @@ impl Supervisor {
     #[info]
     fn child_exited(&mut self, exit: Exit, cx: &mut Cx<Self>) {
         let Exit { pid, reason } = exit;
+        if Some(&pid) == self.parent.as_ref() {
+            return cx.stop(reason);
+        }
         tracing::info!(%pid, %reason, supervisor = %cx.pid(), "child ended");
         let _ = self.decide(Input::Exited { pid, reason }, cx);
         self.answer_stops();

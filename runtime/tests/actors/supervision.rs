@@ -167,3 +167,18 @@ async fn a_child_on_another_node_is_restarted_on_the_next_when_that_goes() {
     .await;
     assert_eq!(running(&a, &supervisor, "one").await.get().await, Ok(9));
 }
+
+/// A killed supervisor cannot stop its children; those that trap exits, as supervisors do, have to
+/// end by themselves. Source: OTP `gen_server`, exits of the parent.
+#[tokio::test]
+async fn a_supervisor_ends_with_the_supervisor_above_it() {
+    let node = node("a@h");
+    let above = SupervisorSpec::one_for_one().child(two_counters().into_child("below"));
+    let above = above.start(&node).await.unwrap();
+    let below = child(&above, "below").await.unwrap().pid.unwrap();
+    let counter = running(&node, &node.pid(&below), "one").await;
+    let (below, counter) = (node.monitor(&below), node.monitor(&counter));
+    node.kill(&above);
+    assert_eq!(below.await.reason, ExitReason::Killed);
+    assert_eq!(counter.await.reason, ExitReason::Shutdown);
+}
