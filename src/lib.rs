@@ -41,10 +41,12 @@ mod system;
 
 pub use builder::{NodeBuilder, StartNode, StartNodeError};
 pub use inspector::{Inspector, InspectorMethods, NodeStats, TreeNode, inspector};
-pub use starlings_cache::{Cache, CacheChanged, CacheError, OpenCaches, WatchId};
+pub use starlings_cache::{
+    Cache, CacheChanged, CacheError, OpenCaches, PutError, Snapshot, WatchId,
+};
 pub use starlings_registry::{
-    Change, GroupEvent, Groups, GroupsError, Key, Metadata, MonitorId, NameConflict, Names,
-    NamesError, OnConflict, Registry,
+    Change, GroupError, GroupEvent, Groups, GroupsError, Key, KeyError, Metadata, MonitorId,
+    NameConflict, NameError, Names, NamesError, OnConflict, Registry, TooManyMonitors,
 };
 pub use starlings_runtime::{
     ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,

@@ -128,9 +128,9 @@ pub fn children() -> [ChildSpec; 2] {
     [Groups::child(SCOPE), caches.into_child("caches")]
 }
 
-/// The names of the caches that are open on a node.
-fn open_names(node: &Node) -> Vec<String> {
-    node.extension(Caches::default).open.lock().keys().cloned().collect()
+/// The caches that are open on a node.
+fn open_caches(node: &Node) -> Vec<Cache> {
+    node.extension(Caches::default).open.lock().values().cloned().collect()
 }
 
 /// The local name of the supervisor of the open caches.

@@ -11,3 +11,4 @@ pub use cache::{
     CACHE_NAME_BYTES_MAX, Cache, CacheChanged, CacheError, CacheServer, OpenCaches, SCOPE,
     Snapshot, WATCHES_MAX, WatchId, children,
 };
+pub use proto::sync::PutError;

@@ -13,7 +13,8 @@ pub mod wire;
 pub use groups::{GroupEvent, Groups, GroupsError, GroupsServer};
 pub use key::{KEY_BYTES_MAX, Key, KeyError, METADATA_BYTES_MAX, Metadata};
 pub use names::{NameConflict, Names, NamesError, NamesServer, OnConflict};
-pub use proto::groups::{Change, MonitorId};
+pub use proto::groups::{Change, GroupError, MonitorId, TooManyMonitors};
+pub use proto::names::NameError;
 
 use starlings_runtime::Node;
 

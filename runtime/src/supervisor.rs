@@ -62,7 +62,8 @@ pub enum StartChildError {
     /// The request does not fit the children there are. Nothing has changed.
     #[error(transparent)]
     Refused(#[from] ChildError),
-    /// It ended before it was up; its restart rules now apply.
+    /// It did not start. A child that was to be added is not there; one that was to be restarted is
+    /// under its restart rules.
     #[error("the child did not start: {0}")]
     Failed(ExitReason),
 }
@@ -200,8 +201,8 @@ impl Pid<Supervisor> {
     /// Adds a child to a running supervisor of this node, behind those there are.
     ///
     /// # Errors
-    /// There is a child with this id, or it did not start (its restart rules then apply), or there
-    /// is no such supervisor here.
+    /// There is a child with this id, or it did not start (it is then not a child), or there is no
+    /// such supervisor here.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<AnyPid, StartChildError> {
         let gone = || StartChildError::Failed(ExitReason::NoProc);
         let (reply, answer) = Reply::pair();

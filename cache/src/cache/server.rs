@@ -1,6 +1,7 @@
 //! The actor of one cache on one node: takes in what other replicas say, and finds them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use starlings_registry::proto::Input;
 use starlings_registry::{Change, GroupEvent, Groups};
@@ -90,6 +91,10 @@ impl CacheServer {
     }
 }
 
+/// How long a killed server is waited for. It ends at its next await point, of which it has many: one
+/// that takes longer blocks its thread.
+const ENDING_MAX: Duration = Duration::from_secs(5);
+
 /// Starts the servers of all open caches again, when their supervisor has been restarted.
 #[derive(Debug)]
 pub(super) struct Reopener;
@@ -103,8 +108,15 @@ impl Reopener {
 
     #[cast]
     async fn reopen(&mut self, cx: &mut Cx<Self>) -> Result<(), ExitReason> {
-        for name in super::open_names(cx.node()) {
-            super::serve(cx.node(), &name).await?;
+        for cache in super::open_caches(cx.node()) {
+            if super::serve(cx.node(), cache.name()).await.is_err() {
+                // The server of the supervisor before was killed with it, but may not have ended yet,
+                // and holds the name that its successor needs.
+                if let Some(ending) = cx.node().whereis(&cache.0.server) {
+                    let _ = tokio::time::timeout(ENDING_MAX, cx.node().monitor(&ending)).await;
+                }
+                super::serve(cx.node(), cache.name()).await?;
+            }
         }
         cx.stop(ExitReason::Normal);
         Ok(())

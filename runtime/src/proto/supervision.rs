@@ -73,6 +73,8 @@ struct Child {
     rules: ChildRules,
     state: ChildState,
     restarts: u64,
+    /// It has never been up: if its first start fails it is forgotten, as if never asked for.
+    is_new: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +175,10 @@ impl State {
                 Ok(())
             }
             Input::StartFailed { id, reason } => {
-                self.on_ended(now, &id, &reason, outbox);
+                match self.find(&id) {
+                    Some(child) if child.is_new => self.forget(&id, outbox),
+                    Some(_) | None => self.on_ended(now, &id, &reason, outbox),
+                }
                 Ok(())
             }
             Input::Exited { pid, reason } => {
@@ -196,7 +201,7 @@ impl State {
             return Err(ChildError::AlreadyPresent(rules.id));
         }
         outbox.push(Output::Start { id: rules.id.clone() });
-        self.children.push(Child { rules, state: ChildState::Starting, restarts: 0 });
+        self.children.push(Child { rules, state: ChildState::Starting, restarts: 0, is_new: true });
         Ok(())
     }
 
@@ -207,6 +212,7 @@ impl State {
             // Deleted while it started.
             return outbox.push(Output::Stop { id: id.to_owned(), pid });
         };
+        child.is_new = false;
         match (&child.state, early) {
             (ChildState::Starting, None) => child.state = ChildState::Running(pid),
             (ChildState::Starting, Some((_, reason))) => self.on_ended(now, id, &reason, outbox),

@@ -144,3 +144,12 @@ fn start_that_fails_counts_as_a_restart() {
     let failed = Input::StartFailed { id: "c".to_owned(), reason: panicked() };
     assert_eq!(run.input(failed), Ok(vec![Output::GiveUp(ExitReason::Shutdown)]));
 }
+
+#[test]
+fn child_that_does_not_start_when_it_is_added_is_not_there() {
+    let mut run = Run::new(3, Duration::from_secs(5));
+    run.input(Input::Add(ChildRules { id: "c".to_owned(), restart: Restart::Permanent })).unwrap();
+    let failed = Input::StartFailed { id: "c".to_owned(), reason: panicked() };
+    assert_eq!(run.input(failed), Ok(vec![Output::Forget { id: "c".to_owned() }]));
+    assert_eq!(run.state_of_child(), None);
+}

@@ -1,0 +1,19 @@
+//! Real processes of the `starlings` program, driven through their pipes.
+//!
+//! Nothing here sleeps: every wait is for a condition, with a deadline.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too; an answer of another form fails them"
+)]
+
+mod bad_input;
+mod binary;
+mod bonds;
+mod caches;
+mod many;
+mod nodes;
+mod seed;
+mod services;
+mod shell;

@@ -1,0 +1,152 @@
+//! Nodes that come, go, return, and meet.
+
+use serde_json::json;
+
+use crate::shell::Shell;
+
+/// Three nodes, each connected with each.
+fn three() -> (Shell, Shell, Shell) {
+    let (mut a, mut b) = Shell::pair();
+    let c = Shell::start("c@localhost");
+    a.connect(&c);
+    b.connect(&c);
+    (a, b, c)
+}
+
+/// Goal: after a `kill -9` of a node the others know it, and nothing of it is left in groups and
+/// names, while its cache entries, which are everyone's, are.
+#[test]
+fn a_node_that_is_killed_leaves_nothing_but_its_cache_entries() {
+    let (mut a, mut b, mut c) = three();
+    for shell in [&mut a, &mut b, &mut c] {
+        shell.ok("cache open shared");
+        shell.ok("group join workers");
+    }
+    let (own, boss) = (c.text("self"), c.me());
+    let (a_there, b_there) = (a.me(), b.me());
+    let (a_here, b_here) = (a.text("self"), b.text("self"));
+    c.ok(&format!("global register boss {own}"));
+    c.ok("cache put shared from-c {\"text\": \"still here\"}");
+    let lost = a.text("spawn counter 1 on c@localhost link");
+    a.ok(&format!("monitor {lost}"));
+    for shell in [&mut a, &mut b] {
+        shell.until("global whereis boss", &json!(boss));
+        shell.until("cache get shared from-c", &json!({"text": "still here"}));
+        shell.ok("monitor-nodes");
+    }
+    let members = json!([a_here, b_there, boss]);
+    a.until("group members workers", &members);
+    c.kill();
+
+    let events = a.events(|events| events.iter().filter(|e| e["type"] != "NodeUp").count() == 3);
+    let of = |kind: &str| events.iter().filter(|e| e["type"] == kind).collect::<Vec<_>>();
+    let (downs, exits, nodes) = (of("Down"), of("Exit"), of("NodeDown"));
+    assert_eq!((&downs[0]["pid"], &exits[0]["pid"]), (&json!(lost), &json!(lost)));
+    assert_eq!(downs[0]["reason"]["kind"], "NoConnection");
+    assert_eq!(exits[0]["reason"]["kind"], "NoConnection");
+    assert_eq!(nodes[0]["node"], "c@localhost");
+    assert_eq!(nodes[0]["reason"]["kind"], "Closed");
+    assert_eq!(b.event("NodeDown")["node"], "c@localhost");
+    for (shell, members) in [(&mut a, json!([a_here, b_there])), (&mut b, json!([a_there, b_here]))]
+    {
+        shell.until("group members workers", &members);
+        shell.until("global whereis boss", &json!(null));
+        assert_eq!(shell.ok("cache get shared from-c"), json!({"text": "still here"}));
+    }
+    assert_eq!(a.ok("nodes"), json!(["b@localhost"]));
+    assert_eq!(a.refused(&format!("call {lost} get")), "NoConnection");
+    b.ok(&format!("global register boss {b_here}"));
+    a.until("global whereis boss", &json!(b_there));
+}
+
+/// Goal: a node that shuts down in order is told from one that is lost.
+#[test]
+fn a_node_that_shuts_down_says_so() {
+    let (mut a, b) = Shell::pair();
+    let counter = a.text("spawn counter 1 on b@localhost");
+    a.ok("monitor-nodes");
+    a.ok(&format!("monitor {counter}"));
+    b.quit();
+    let events = a.events(|events| events.iter().any(|e| e["type"] == "NodeDown"));
+    let kinds: Vec<_> = events.iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["NodeUp", "Down", "NodeDown"]);
+    assert_eq!(events[1]["reason"]["kind"], "Shutdown");
+    assert_eq!(events[2]["reason"]["kind"], "Shutdown");
+}
+
+/// Goal: a pid of a life that is over never reaches an actor of the next one, though that has an
+/// actor with the same number.
+#[test]
+fn pids_of_an_earlier_life_lead_nowhere() {
+    let (mut a, b) = Shell::pair();
+    let address = b.address.clone();
+    let old = a.text("spawn counter 40 on b@localhost");
+    a.ok("monitor-nodes");
+    b.kill();
+    a.event("NodeDown");
+    let mut b = Shell::start_with("b@localhost", &["--listen", &address], crate::shell::COOKIE);
+    a.connect(&b);
+    assert_eq!(a.event("NodeUp")["node"], "b@localhost");
+    let new = b.text("spawn counter 7").replace("<0.", "<b@localhost.");
+    assert_eq!(new, old, "the test means something");
+    assert_eq!(a.refused(&format!("call {old} get")), "NoProc");
+    assert_eq!(a.ok(&format!("monitor {old}")).as_str().unwrap().chars().next(), Some('#'));
+    assert_eq!(a.event("Down")["reason"]["kind"], "NoProc");
+    // Once the shell has printed the new one, that is who is meant.
+    b.ok(&format!("group join g {new}"));
+    a.until("group members g", &json!([new]));
+    assert_eq!(a.ok(&format!("call {new} get")), 7);
+}
+
+/// Goal: two nodes that dial each other at the same moment end with one session.
+#[test]
+fn dials_that_cross_make_one_session() {
+    for _ in 0..5 {
+        let (mut a, mut b) = (Shell::start("a@localhost"), Shell::start("b@localhost"));
+        a.ok("monitor-nodes");
+        b.ok("monitor-nodes");
+        let (to_a, to_b) = (a.address.clone(), b.address.clone());
+        a.send(&format!("connect b@localhost {to_b}"));
+        b.send(&format!("connect a@localhost {to_a}"));
+        assert_eq!((a.answer(), b.answer()), (Ok(json!(true)), Ok(json!(true))));
+        let pid = a.text("spawn counter 1 on b@localhost");
+        assert_eq!(a.ok(&format!("call {pid} get")), 1);
+        for (shell, other) in [(&mut a, "b@localhost"), (&mut b, "a@localhost")] {
+            assert_eq!(shell.ok("nodes"), json!([other]));
+            let events = shell.ok("flush");
+            let events = events.as_array().unwrap();
+            let kinds: Vec<_> = events.iter().map(|event| &event["type"]).collect();
+            assert_eq!(kinds, ["NodeUp"], "{events:?}");
+        }
+    }
+}
+
+#[test]
+fn hidden_nodes_are_in_nobodys_nodes() {
+    let mut a = Shell::start("a@localhost");
+    let mut hidden = Shell::start_with("h@localhost", &["--hidden"], crate::shell::COOKIE);
+    hidden.connect(&a);
+    assert_eq!(a.ok("nodes"), json!([]));
+    assert_eq!(a.ok("nodes hidden"), json!(["h@localhost"]));
+    assert_eq!(a.ok("nodes all"), json!(["h@localhost"]));
+    assert_eq!(hidden.ok("nodes"), json!([]));
+    let counter = hidden.text("spawn counter 3 on a@localhost");
+    assert_eq!(hidden.ok(&format!("call {counter} get")), 3);
+}
+
+#[test]
+fn disconnected_nodes_meet_again() {
+    let (mut a, mut b) = Shell::pair();
+    a.ok("monitor-nodes");
+    b.ok("group join g");
+    let member = b.me();
+    a.until("group members g", &json!([member]));
+    assert_eq!(a.ok("disconnect b@localhost"), true);
+    let down = a.event("NodeDown");
+    assert_eq!(down["reason"]["kind"], "Disconnected");
+    a.until("group members g", &json!([]));
+    assert_eq!(a.refused("disconnect b@localhost"), "NoConnection");
+    a.ok("connect b@localhost");
+    a.until("group members g", &json!([member]));
+    b.until("nodes", &json!(["a@localhost"]));
+}
