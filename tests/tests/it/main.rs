@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests too; an answer of another form fails them"
 )]
 
+mod automatic;
 mod bad_input;
 mod binary;
 mod bonds;
