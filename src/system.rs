@@ -17,6 +17,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
@@ -92,12 +93,13 @@ pub fn address(node: &Node) -> Option<String> {
 /// Runs sessions as children of `sessions`, and dials, which are short, as plain tasks. The listener
 /// it leaves to [`Listener`], which can be restarted.
 fn supervised_on(node: &Node) -> Spawner {
-    let node = node.clone();
+    let (node, sessions) = (node.clone(), AtomicU64::new(1));
     Arc::new(move |what, future| match what {
         "listener" => drop(future),
         "session" => {
+            let id = format!("session-{}", sessions.fetch_add(1, Ordering::Relaxed));
             let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
-            tokio::spawn(supervise(node.clone(), hosted));
+            tokio::spawn(supervise(node.clone(), id, hosted));
         }
         _ => drop(tokio::spawn(future)),
     })
@@ -105,8 +107,7 @@ fn supervised_on(node: &Node) -> Spawner {
 
 /// Puts a session under `sessions`. Without that supervisor the future is dropped, and the session
 /// is down.
-async fn supervise(node: Node, hosted: Hosted) {
-    let id = format!("session-{:p}", Arc::as_ptr(&hosted.0));
+async fn supervise(node: Node, id: String, hosted: Hosted) {
     let session = spec::<Session>(hosted).id(id).temporary();
     let sessions = node.whereis(SESSIONS).map(|pid| node.pid::<Supervisor>(&pid));
     let started = match sessions {

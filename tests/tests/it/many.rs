@@ -26,8 +26,9 @@ fn ten_thousand_monitors_end_once_each_when_their_node_is_killed() {
             assert!(monitors.insert(monitor.as_str().unwrap().to_owned()));
         }
     }
+    // The signals may still be on their way: those are answered like the others.
     let last = pids[COUNT - 1];
-    assert_eq!(a.ok(&format!("info {last}"))["watchers"], 1, "the last monitor is in place");
+    while a.ok(&format!("info {last}"))["watchers"] != 1 {}
     b.kill();
 
     let downs = a.events(|events| events.len() >= COUNT);
