@@ -138,15 +138,17 @@ impl Node {
     /// Says whether this was the first to say so.
     pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
-        let Some(End { reason, farewell, waiters }) = cell.core().end(reason) else {
+        let Some(End { reason, mut farewell, waiters }) = cell.core().end(reason) else {
             return false;
         };
+        // Other nodes first: who is told here may be what the shutdown of the node waits for before
+        // it ends the sessions.
+        farewell.links.sort_by_key(AnyPid::is_local);
+        farewell.watchers.sort_by_key(|(watcher, _)| watcher.is_local());
         cell.close_mailbox();
         self.0.cells.remove(&pid.serial());
         self.0.names.forget(pid.serial());
         self.unsubscribe_nodes(pid.serial());
-        // Who hears of the end finds the name free and the mailbox closed.
-        waiters.tell(&reason);
         tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
         for other in &farewell.links {
             let (from, reason) = (pid.clone(), reason.clone());
@@ -162,6 +164,8 @@ impl Node {
             self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
             self.unbond(pid, &target);
         }
+        // Last: who hears of the end finds the name free, the mailbox closed and the signals sent.
+        waiters.tell(&reason);
         true
     }
 }
