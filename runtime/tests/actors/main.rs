@@ -5,6 +5,7 @@
 mod bonds;
 mod bridge;
 mod by_hand;
+mod endings;
 mod fixture;
 mod messages;
 mod pids;
