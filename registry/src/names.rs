@@ -126,7 +126,11 @@ impl Names {
     /// Any [`NamesError`] but `Taken`; nothing is changed.
     pub fn re_register(&self, name: &str, pid: &impl AsRef<AnyPid>) -> Result<(), NamesError> {
         let (name, pid) = self.check(name, pid.as_ref())?;
-        self.0.apply(|state, _, outbox| state.re_register(name, &pid, Metadata::EMPTY, outbox))?;
+        self.0.apply(|state, _, outbox| {
+            state.re_register(name.clone(), &pid, Metadata::EMPTY, outbox)?;
+            self.0.shell.set_policy(&name, OnConflict::default());
+            Ok::<_, NameError>(())
+        })?;
         self.0.watch(&pid);
         Ok(())
     }

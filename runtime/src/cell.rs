@@ -89,8 +89,8 @@ impl dyn AnyCell {
         match effect {
             Ok(ExitEffect::Ends(reason)) => self.core().kill(reason),
             Ok(ExitEffect::Trapped) => {
-                let exit = Exit { pid: from, reason: reason.clone() };
-                self.push_info(Info::new(Queued { event: exit, linked }));
+                let exit = Exit { pid: from, reason: reason.clone(), linked };
+                self.push_info(Info::new(Queued(exit)));
             }
             Ok(ExitEffect::Ignored) | Err(_) => {}
         }
@@ -116,12 +116,9 @@ impl dyn AnyCell {
     }
 }
 
-/// A trapped exit in the mailbox, with what is needed to see whether it is still wanted.
+/// A trapped exit in the mailbox, of which it is still to be seen whether it is wanted.
 #[derive(Debug)]
-pub(crate) struct Queued<T> {
-    pub(crate) event: T,
-    pub(crate) linked: bool,
-}
+pub(crate) struct Queued(pub(crate) Exit);
 
 /// The wire name of an actor type, or its Rust name if it stays on its node.
 pub(crate) fn type_name<A: Actor>() -> &'static str {

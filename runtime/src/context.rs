@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::Actor;
 use crate::cell::{ActorCell, Queued};
-use crate::info::{Down, Exit, Info, MonitorRef, NodeEvent};
+use crate::info::{Down, Info, MonitorRef, NodeEvent};
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
@@ -122,11 +122,11 @@ impl<A: Actor> Cx<A> {
     /// An event from the mailbox, unless its link or monitor was given up while it waited.
     pub(crate) fn still_wanted(&self, info: Info) -> Option<Info> {
         let bonds = self.cell.core();
-        match info.downcast::<Queued<Exit>>() {
-            Ok(Queued { event, linked: false }) => Some(Info::new(event)),
-            Ok(Queued { event, linked: true }) => {
-                let wanted = bonds.with_bonds(|bonds| bonds.take_exit(&event.pid));
-                (wanted == Ok(true)).then(|| Info::new(event))
+        match info.downcast::<Queued>() {
+            Ok(Queued(exit)) if !exit.linked => Some(Info::new(exit)),
+            Ok(Queued(exit)) => {
+                let wanted = bonds.with_bonds(|bonds| bonds.take_exit(&exit.pid));
+                (wanted == Ok(true)).then(|| Info::new(exit))
             }
             Err(info) => match info.get::<Down>().map(|down| down.monitor) {
                 Some(monitor) => {

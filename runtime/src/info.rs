@@ -38,6 +38,8 @@ pub struct Exit {
     pub pid: AnyPid,
     /// Why.
     pub reason: ExitReason,
+    /// Whether it came by a link; if not, someone sent it by hand.
+    pub linked: bool,
 }
 
 /// A node has come or gone.

@@ -20,6 +20,11 @@ pub(crate) async fn whereis(
     place: &NodeId,
     name: &str,
 ) -> Result<Option<AnyPid>, CallError> {
+    let answer = tokio::time::timeout(CALL_TIMEOUT_DEFAULT, ask_whereis(node, place, name));
+    answer.await.unwrap_or(Err(CallError::Timeout))
+}
+
+async fn ask_whereis(node: &Node, place: &NodeId, name: &str) -> Result<Option<AnyPid>, CallError> {
     let no_connection = || CallError::NoConnection(place.clone());
     let peer = node.reach(place).await.map_err(|_| no_connection())?;
     let call = node.next_call();
@@ -28,11 +33,8 @@ pub(crate) async fn whereis(
     let _forget = peer.forget_later(call);
     let header = Header::WhereIs { call, name: name.to_owned() };
     peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
-    match tokio::time::timeout(CALL_TIMEOUT_DEFAULT, answer).await {
-        Ok(Ok(serial)) => Ok(serial?.map(|serial| AnyPid::new(Arc::clone(&peer), serial))),
-        Ok(Err(_closed)) => Err(no_connection()),
-        Err(_elapsed) => Err(CallError::Timeout),
-    }
+    let serial = answer.await.map_err(|_closed| no_connection())??;
+    Ok(serial.map(|serial| AnyPid::new(Arc::clone(&peer), serial)))
 }
 
 struct SerialSlot(oneshot::Sender<Result<Option<u64>, CallError>>);

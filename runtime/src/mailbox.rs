@@ -109,7 +109,9 @@ impl<M> Mailbox<M> {
                 return Poll::Ready(Err(message));
             }
             if !self.has_room(&mut state) {
-                state.senders.push(cx.waker().clone());
+                if !state.senders.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    state.senders.push(cx.waker().clone());
+                }
                 unsent = Some(message);
                 return Poll::Pending;
             }

@@ -121,13 +121,13 @@ impl Node {
     }
 
     pub(crate) fn session_up(&self, peer: &Arc<Peer>, hidden: bool, session: Session) {
+        // First, so that who hears of the node can send to it.
+        peer.set_up(session);
         let mut membership = self.membership().lock();
         let node = peer.instance().node.clone();
         membership.up.insert(node, Connected { peer: Arc::clone(peer), hidden });
         let event = NodeEvent::Up { peer: peer.instance().clone(), hidden };
         membership.publish(self, &event, u64::MAX);
-        drop(membership);
-        peer.set_up(session);
     }
 
     pub(crate) fn session_down(&self, peer: &Arc<Peer>, hidden: bool, reason: DownReason) {

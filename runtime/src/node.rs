@@ -224,6 +224,16 @@ impl Node {
 
 /// What the other modules of the runtime need of a node.
 impl Node {
+    /// Awaits a future as if on the node's runtime, so that what it spawns runs there.
+    pub(crate) async fn within<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|cx| {
+            let _entered = self.0.runtime.enter();
+            future.as_mut().poll(cx)
+        })
+        .await
+    }
+
     /// Whether both are the same node value.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -265,11 +275,16 @@ impl Node {
     }
 
     pub(crate) fn next_call(&self) -> CallRef {
-        CallRef(self.0.refs.fetch_add(1, Ordering::Relaxed))
+        CallRef(self.next_ref())
     }
 
     pub(crate) fn next_monitor(&self) -> MonitorRef {
-        MonitorRef(self.0.refs.fetch_add(1, Ordering::Relaxed))
+        MonitorRef(self.next_ref())
+    }
+
+    /// A number that this node gives out once.
+    pub(crate) fn next_ref(&self) -> u64 {
+        self.0.refs.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Puts an endpoint that is no actor into the pid table.
@@ -306,13 +321,14 @@ impl Node {
 
     /// Notes that the local actor `own` has a bond with `other`, in case `other`'s node goes.
     pub(crate) fn bond(&self, own: &AnyPid, other: &AnyPid) {
-        if !other.is_local() && own.is_local() {
-            other.home().bond(own.serial());
+        if other.is_local() || !own.is_local() {
+            return;
         }
-    }
-
-    fn unbond(&self, own: &AnyPid, other: &AnyPid) {
-        if !other.is_local() {
+        other.home().bond(own.serial());
+        let noted = self
+            .cell(own.serial())
+            .map(|cell| cell.core().with_bonds(|bonds| bonds.note_bonded(other.clone())));
+        if !matches!(noted, Some(Ok(()))) {
             other.home().unbond(own.serial());
         }
     }

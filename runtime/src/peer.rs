@@ -59,8 +59,9 @@ pub(crate) struct Session {
     pub(crate) schemas: Schemas,
 }
 
-#[derive(Default)]
 struct Kept {
+    /// Which dial it waits for.
+    dial: u64,
     envelopes: Vec<(LaneKey, Vec<u8>)>,
     bytes: usize,
 }
@@ -179,10 +180,10 @@ impl Peer {
             return self.send_to(&*session.outlet, lane, urgency, header, payload);
         }
         if matches!(*route, Route::Down) {
-            if !node.dial(self) {
+            let Some(dial) = node.dial(self) else {
                 return Err(no_connection());
-            }
-            *route = Route::Connecting(Kept::default());
+            };
+            *route = Route::Connecting(Kept { dial, envelopes: Vec::new(), bytes: 0 });
         }
         let Route::Connecting(kept) = &mut *route else {
             return Err(no_connection());
@@ -230,9 +231,27 @@ impl Peer {
         *route = Route::Up(Arc::new(session));
     }
 
-    /// The session was lost or could not be made: everything that hung on it fails.
+    /// The session was lost: everything that hung on it fails.
     pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
         *self.route.write() = Route::Down;
+        self.fail(node, reason);
+    }
+
+    /// A dial has ended. If what was kept still waits for this one, no session with this life of the
+    /// node was made, and everything that hung on it fails. A session that came up otherwise, or a
+    /// later dial, is left alone.
+    pub(crate) fn dialled(self: &Arc<Self>, node: &Node, dial: u64, reason: &ExitReason) {
+        {
+            let mut route = self.route.write();
+            match &*route {
+                Route::Connecting(kept) if kept.dial == dial => *route = Route::Down,
+                Route::Connecting(_) | Route::Down | Route::Up(_) => return,
+            }
+        }
+        self.fail(node, reason);
+    }
+
+    fn fail(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
         let slots = std::mem::take(&mut *self.slots.lock());
         for slot in slots.into_values() {
             let error = if *reason == ExitReason::NoProc {
@@ -246,11 +265,6 @@ impl Peer {
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
             cell.on_node_down(&self.instance, reason);
         }
-    }
-
-    /// Whether a dial is under way on behalf of envelopes kept here.
-    pub(crate) fn is_connecting(&self) -> bool {
-        matches!(*self.route.read(), Route::Connecting(_))
     }
 
     pub(crate) fn session(&self) -> Option<Arc<Session>> {

@@ -24,20 +24,23 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
     // `ending` outlives the actor's state, so that the state is dropped before the end is told.
     let cell = Arc::clone(&ending.cell);
     let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
-    let init = tokio::time::timeout(init_timeout, caught(A::init(args, &mut cx))).await;
+    let init =
+        tokio::time::timeout(init_timeout, caught(async { A::init(args, &mut cx).await })).await;
     let mut actor = match init {
         Ok(Ok(Ok(actor))) => actor,
         Ok(Ok(Err(reason)) | Err(reason)) => {
-            return ending.fail(SpawnError::InitFailed(reason.clone()), reason);
+            return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
         }
         Err(_elapsed) => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
     };
     ending.born();
     let mut reason = caught(serve(&mut actor, &mut cx, &cell)).await.unwrap_or_else(|panic| panic);
-    if let Err(panic) = caught(actor.terminate(&reason, &mut cx)).await {
+    if let Err(panic) = caught(async { actor.terminate(&reason, &mut cx).await }).await {
         reason = panic;
     }
-    drop(actor);
+    if let Err(panic) = caught(async { drop(actor) }).await {
+        reason = panic;
+    }
     ending.end(reason);
 }
 

@@ -132,13 +132,15 @@ impl<A: Actor> Spawn<A> {
         let on = on.filter(|peer| peer != node.name());
         let any = match (on, encode) {
             (Some(peer), Some(encode)) => {
-                spawn_encoded(&node, &peer, encode(args)?, &options).await?
+                let spawned = spawn_encoded(&node, &peer, encode(args)?, &options);
+                let spawned = tokio::time::timeout(options.timeout, spawned).await;
+                spawned.unwrap_or(Err(SpawnError::Timeout))?
             }
             _ => {
                 let (sender, answer) = oneshot::channel();
                 let birth = Birth { options: options.clone(), answer: Answer::Here(sender) };
                 node.start_actor::<A>(args, options, birth).await;
-                answer.await.unwrap_or(Err(SpawnError::ShuttingDown))?
+                answer.await.unwrap_or(Err(SpawnError::ShuttingDown))?.claim()
             }
         };
         Ok(Pid::typed(any))
@@ -214,7 +216,7 @@ async fn spawn_encoded(
     let (sender, answer) = oneshot::channel();
     let slot = SpawnSlot { peer: Arc::clone(&peer), options: options.clone(), sender };
     peer.wait_for(call, Box::new(slot));
-    let forget = peer.forget_later(call);
+    let _forget = peer.forget_later(call);
     let request = SpawnRequest {
         call,
         type_name: args.type_name.to_owned(),
@@ -231,13 +233,8 @@ async fn spawn_encoded(
         Ok(())
     };
     peer.send(lane, Urgency::Refusable, &Header::Spawn(request), &mut payload)?;
-    let answer = tokio::time::timeout(options.timeout, answer).await;
-    drop(forget);
-    match answer {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_closed)) => Err(SpawnError::NoConnection(on.clone())),
-        Err(_elapsed) => Err(SpawnError::Timeout),
-    }
+    let no_connection = |_closed| SpawnError::NoConnection(on.clone());
+    Ok(answer.await.map_err(no_connection)??.claim())
 }
 
 /// Takes the answer to a remote spawn: the bonds are installed here, on the reader's thread, before
@@ -245,7 +242,7 @@ async fn spawn_encoded(
 pub(crate) struct SpawnSlot {
     peer: Arc<Peer>,
     options: Options,
-    sender: oneshot::Sender<Result<AnyPid, SpawnError>>,
+    sender: oneshot::Sender<Result<Newborn, SpawnError>>,
 }
 
 impl ReplySlot for SpawnSlot {
@@ -269,10 +266,8 @@ impl ReplySlot for SpawnSlot {
         if let Ok(child) = &answer {
             bind_parent(node, &options, child);
         }
-        if let Err(Ok(child)) = sender.send(answer) {
-            // Nobody waits any more: a child that nobody knows of is not left behind.
-            node.signal(&child, Signal::Kill);
-        }
+        // If nobody waits any more, the newborn is dropped here, and killed.
+        drop(sender.send(answer.map(|child| Newborn::new(node, child))));
     }
 }
 
@@ -298,6 +293,34 @@ fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
     }
 }
 
+/// A child on its way to who asked for it. Dropped before it is claimed, the asker has given up: a
+/// child that nobody knows of is not left behind.
+pub(crate) struct Newborn {
+    node: Node,
+    pid: Option<AnyPid>,
+}
+
+impl Newborn {
+    fn new(node: &Node, pid: AnyPid) -> Self {
+        Self { node: node.clone(), pid: Some(pid) }
+    }
+
+    fn claim(mut self) -> AnyPid {
+        match self.pid.take() {
+            Some(pid) => pid,
+            None => unreachable!("it is claimed once"),
+        }
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid.take() {
+            self.node.signal(&pid, Signal::Kill);
+        }
+    }
+}
+
 /// Who hears how a spawn went, and the bonds to install when it went well.
 pub(crate) struct Birth {
     pub(crate) options: Options,
@@ -305,7 +328,7 @@ pub(crate) struct Birth {
 }
 
 pub(crate) enum Answer {
-    Here(oneshot::Sender<Result<AnyPid, SpawnError>>),
+    Here(oneshot::Sender<Result<Newborn, SpawnError>>),
     There { peer: Arc<Peer>, call: CallRef },
 }
 
@@ -323,15 +346,16 @@ impl Birth {
         match answer {
             Answer::Here(sender) => {
                 bind_parent(node, &options, pid);
-                if sender.send(Ok(pid.clone())).is_err() {
-                    core.kill(ExitReason::Killed);
-                }
+                // If nobody waits any more, the newborn is dropped here, and killed.
+                drop(sender.send(Ok(Newborn::new(node, pid.clone()))));
             }
             Answer::There { peer, call } => {
                 let header = Header::Spawned { call, serial: pid.serial() };
                 let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
-                if peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(())).is_err() {
-                    tracing::debug!(%pid, "spawned for a node that is gone");
+                let told = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
+                if told.is_err() && options.link {
+                    // The node of its parent is gone, and was before this child was noted there.
+                    core.kill(ExitReason::NoConnection);
                 }
             }
         }

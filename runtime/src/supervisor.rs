@@ -148,7 +148,11 @@ impl Supervisor {
 
     #[info]
     fn child_exited(&mut self, exit: Exit, cx: &mut Cx<Self>) {
-        let Exit { pid, reason } = exit;
+        let Exit { pid, reason, linked } = exit;
+        if !linked {
+            tracing::warn!(%pid, %reason, supervisor = %cx.pid(), "exit sent by hand: ignored");
+            return;
+        }
         tracing::info!(%pid, %reason, supervisor = %cx.pid(), "child ended");
         let _ = self.decide(Input::Exited { pid, reason }, cx);
         self.answer_stops();

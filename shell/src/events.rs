@@ -25,7 +25,7 @@ fn to_json(event: Event, pids: &mut Pids) -> Value {
             "pid": pids.show(&pid),
             "reason": exit_reason(&reason),
         }),
-        Event::Exit(Exit { pid, reason }) => {
+        Event::Exit(Exit { pid, reason, .. }) => {
             json!({"type": "Exit", "pid": pids.show(&pid), "reason": exit_reason(&reason)})
         }
         Event::Node(event) => node_event(&event),

@@ -79,7 +79,7 @@ impl Session {
         }
         let (pid, reason) = (self.me().clone(), ExitReason::Killed);
         self.me = self.node.spawn::<Relay>(Role::Shell).await?;
-        self.node.notify(self.me(), Exit { pid, reason });
+        self.node.notify(self.me(), Exit { pid, reason, linked: true });
         Ok(())
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Replica {
 struct Locked {
     state: State,
     watches: Watches,
+    /// When the next entry expires: by the wall clock, and as a moment.
+    expiry: Option<(u64, Instant)>,
 }
 
 impl Replica {
@@ -46,7 +48,7 @@ impl Replica {
             view: DashMap::default(),
             node: node.clone(),
             started: Instant::now(),
-            locked: Mutex::new(Locked { state, watches: Watches::default() }),
+            locked: Mutex::new(Locked { state, watches: Watches::default(), expiry: None }),
             alarm: Alarm::default(),
         }
     }
@@ -74,6 +76,7 @@ impl Replica {
 
     /// The deadline of the state, or the time of an entry, has come.
     pub(super) fn elapsed(&self) {
+        self.locked.lock().expiry = None;
         self.apply(|state, now, outbox| {
             state.expire(now.wall_ms, outbox);
             state.handle(now, Input::Elapsed, outbox);
@@ -144,7 +147,7 @@ impl Replica {
                 Output::Event(changed) => self.on_changed(&locked.watches, changed),
             }
         }
-        self.set_alarm(&locked.state, now);
+        self.set_alarm(&mut locked, now);
         result
     }
 
@@ -169,12 +172,16 @@ impl Replica {
         }
     }
 
-    fn set_alarm(&self, state: &State, now: Now) {
-        let sync = state.deadline().map(|deadline| self.started + deadline);
-        let expiry = state.next_expiry_ms().map(|at| {
-            let left = Duration::from_millis(at.saturating_sub(now.wall_ms) + 1);
-            self.started + now.at + left
-        });
+    fn set_alarm(&self, locked: &mut Locked, now: Now) {
+        let sync = locked.state.deadline().map(|deadline| self.started + deadline);
+        let next_ms = locked.state.next_expiry_ms();
+        if next_ms != locked.expiry.map(|(at_ms, _)| at_ms) {
+            locked.expiry = next_ms.map(|at_ms| {
+                let left = Duration::from_millis(at_ms.saturating_sub(now.wall_ms) + 1);
+                (at_ms, self.started + now.at + left.min(EXPIRY_LOOK_MAX))
+            });
+        }
+        let expiry = locked.expiry.map(|(_, at)| at);
         let (node, server) = (self.node.clone(), self.server.clone());
         self.alarm.set(&self.node, sync.into_iter().chain(expiry).min(), move || {
             if let Some(server) = node.whereis(&server) {
@@ -183,6 +190,10 @@ impl Replica {
         });
     }
 }
+
+/// The wall clock is looked at again after so long at the latest, however far an expiry is: it may
+/// have been set meanwhile.
+const EXPIRY_LOOK_MAX: Duration = Duration::from_secs(3600);
 
 /// Milliseconds since 1970. May jump: the hybrid clock sees to that.
 #[expect(clippy::disallowed_methods, reason = "the hybrid clock and expiry want the wall clock")]

@@ -1,6 +1,6 @@
 //! The actor of one cache on one node: takes in what other replicas say, and finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use starlings_registry::proto::Input;
@@ -24,6 +24,8 @@ pub struct CacheServer {
     cache: Cache,
     /// The server of each other replica.
     replicas: BTreeMap<NodeInstance, AnyPid>,
+    /// The local subscribers that it monitors, each once.
+    watched: BTreeSet<u64>,
 }
 
 #[actor(name = "starlings.cache", crate = starlings_runtime)]
@@ -31,15 +33,18 @@ impl CacheServer {
     fn init(name: String, cx: &mut Cx<Self>) -> Result<Self, ExitReason> {
         let cache = cx.node().cache(&name)?;
         cx.node().register(&cache.0.server, &cx.pid())?;
+        let mut watched = BTreeSet::new();
         for subscriber in cache.0.subscribers() {
-            cx.monitor(&subscriber);
+            if watched.insert(subscriber.serial()) {
+                cx.monitor(&subscriber);
+            }
         }
         // Peers that went while there was no server are told; those that are there come again.
         cache.0.peers().into_iter().for_each(|peer| cache.0.handle(Input::NodeDown(peer)));
         let groups = Groups::of(cx.node(), SCOPE);
         let (_, replicas) = groups.monitor(&cache.0.server, &cx.pid())?;
         groups.join(&cache.0.server, &cx.pid())?;
-        let mut this = Self { cache, replicas: BTreeMap::new() };
+        let mut this = Self { cache, replicas: BTreeMap::new(), watched };
         replicas.iter().for_each(|pid| this.found(pid));
         this.cache.0.elapsed();
         Ok(this)
@@ -73,11 +78,14 @@ impl CacheServer {
 
     #[info]
     fn watch(&mut self, watch: WatchPid, cx: &mut Cx<Self>) {
-        cx.monitor(&watch.0);
+        if self.watched.insert(watch.0.serial()) {
+            cx.monitor(&watch.0);
+        }
     }
 
     #[info]
     fn down(&mut self, down: Down) {
+        self.watched.remove(&down.pid.serial());
         self.cache.0.forget_subscriber(&down.pid);
     }
 }

@@ -129,7 +129,7 @@ impl Node {
             self.bond(&pid, parent);
         }
         let life = resident::live(ending, args, options.timeout);
-        if let Some(switch) = hosting::host(Box::pin(life)).await {
+        if let Some(switch) = self.within(hosting::host(Box::pin(life))).await {
             cell.core().set_kill_switch(switch);
         }
     }
@@ -153,16 +153,16 @@ impl Node {
         for other in &farewell.links {
             let (from, reason) = (pid.clone(), reason.clone());
             self.signal(other, Signal::Exit { from, reason, linked: true });
-            self.unbond(pid, other);
         }
         for (watcher, monitor) in farewell.watchers {
             let (target, reason) = (pid.clone(), reason.clone());
             self.signal(&watcher, Signal::Down { monitor, target, reason });
-            self.unbond(pid, &watcher);
         }
         for (monitor, target) in farewell.monitors {
             self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
-            self.unbond(pid, &target);
+        }
+        for other in &farewell.bonded {
+            other.home().unbond(pid.serial());
         }
         // Last: who hears of the end finds the name free, the mailbox closed and the signals sent.
         waiters.tell(&reason);

@@ -64,23 +64,19 @@ impl Node {
         self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
     }
 
-    /// Starts to connect on behalf of envelopes that `peer` keeps; `false` if that is hopeless.
-    pub(crate) fn dial(&self, peer: &Arc<Peer>) -> bool {
+    /// Starts to connect on behalf of envelopes that `peer` keeps; which dial that is, or `None` if it
+    /// is hopeless.
+    pub(crate) fn dial(&self, peer: &Arc<Peer>) -> Option<u64> {
         let target = peer.instance().node.clone();
-        let Some(carrier) = self.0.carrier.get().filter(|carrier| carrier.knows(&target)) else {
-            return false;
-        };
-        let dialled = carrier.connect(target, None);
+        let carrier = self.0.carrier.get().filter(|carrier| carrier.knows(&target))?;
+        let (dialled, dial) = (carrier.connect(target, None), self.next_ref());
         let (node, peer) = (self.clone(), Arc::clone(peer));
         self.run(async move {
-            let outcome = dialled.await;
-            if peer.is_connecting() {
-                let superseded = outcome.is_ok() && node.is_superseded(peer.instance());
-                let reason = if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
-                peer.lost(&node, &reason);
-            }
+            let superseded = dialled.await.is_ok() && node.is_superseded(peer.instance());
+            let reason = if superseded { ExitReason::NoProc } else { ExitReason::NoConnection };
+            peer.dialled(&node, dial, &reason);
         });
-        true
+        Some(dial)
     }
 
     pub(crate) fn peer(&self, instance: &NodeInstance) -> Arc<Peer> {

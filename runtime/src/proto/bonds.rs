@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::identity::NodeInstance;
 use crate::info::MonitorRef;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
@@ -18,6 +19,8 @@ pub(crate) struct Bonds {
     watchers: BTreeMap<(AnyPid, MonitorRef), ()>,
     /// Whom this actor watches.
     monitors: BTreeMap<MonitorRef, Watch>,
+    /// A pid of each other node that it ever had a bond with.
+    bonded: BTreeMap<NodeInstance, AnyPid>,
     traps_exits: bool,
 }
 
@@ -51,11 +54,18 @@ pub(crate) struct Farewell {
     pub(crate) links: Vec<AnyPid>,
     pub(crate) watchers: Vec<(AnyPid, MonitorRef)>,
     pub(crate) monitors: Vec<(MonitorRef, AnyPid)>,
+    /// A pid of each other node that keeps a note of this actor.
+    pub(crate) bonded: Vec<AnyPid>,
 }
 
 impl Bonds {
     pub(crate) fn set_trap_exits(&mut self, traps: bool) {
         self.traps_exits = traps;
+    }
+
+    /// Notes that the node of `other` keeps a note of this actor.
+    pub(crate) fn note_bonded(&mut self, other: AnyPid) {
+        self.bonded.entry(other.instance().clone()).or_insert(other);
     }
 
     /// Adds a link; `false` if it was there.
@@ -146,6 +156,7 @@ impl Bonds {
             links: links.map(|(pid, _)| pid.clone()).collect(),
             watchers: Vec::new(),
             monitors: monitors.map(|(monitor, watch)| (*monitor, watch.target.clone())).collect(),
+            bonded: Vec::new(),
         }
     }
 
@@ -166,6 +177,7 @@ impl Bonds {
                 .filter(|(_, watch)| !watch.fired)
                 .map(|(monitor, watch)| (monitor, watch.target))
                 .collect(),
+            bonded: std::mem::take(&mut self.bonded).into_values().collect(),
         }
     }
 

@@ -11,10 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 
-/// Exits kept for children whose start has not been reported yet. Count. Only children that are
-/// starting can cause them; the oldest is dropped above it.
-const EARLY_EXITS_MAX: usize = 64;
-
 /// When a child that ended is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Restart {
@@ -236,10 +232,11 @@ impl State {
             matches!(&child.state, ChildState::Running(p) | ChildState::Stopping(p) if *p == pid)
         });
         let Some(child) = owner else {
-            if self.early_exits.len() >= EARLY_EXITS_MAX {
-                self.early_exits.pop_front();
+            // Only children that are starting can end before they are known: there are never more.
+            if self.early_exits.len() < self.starting_count() {
+                self.early_exits.push_back((pid, reason));
             }
-            return self.early_exits.push_back((pid, reason));
+            return;
         };
         let id = child.rules.id.clone();
         if matches!(child.state, ChildState::Stopping(_)) {
@@ -247,6 +244,12 @@ impl State {
         } else {
             self.on_ended(now, &id, &reason, outbox);
         }
+    }
+
+    fn starting_count(&self) -> usize {
+        let starting =
+            |child: &&Child| matches!(child.state, ChildState::Starting | ChildState::Cancelled);
+        self.children.iter().filter(starting).count()
     }
 
     /// A child that was to be stopped has stopped.

@@ -56,7 +56,10 @@ pub(super) fn to_value(value: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| Failure::new("BadValue", error))
 }
 
-/// The lines from `depth` on as a list of objects with children. No deeper than the inspector goes.
+/// Lines deeper than this are shown at this depth: another node said how deep they are.
+const DEPTH_MAX: u32 = 64;
+
+/// The lines from `depth` on as a list of objects with children.
 fn nested(
     lines: &mut Peekable<impl Iterator<Item = TreeNode>>,
     depth: u32,
@@ -64,7 +67,7 @@ fn nested(
 ) -> Value {
     let mut level = Vec::new();
     while let Some(line) = lines.next_if(|line| line.depth >= depth) {
-        let children = nested(lines, line.depth + 1, pids);
+        let children = nested(lines, line.depth.min(DEPTH_MAX) + 1, pids);
         level.push(json!({
             "id": line.id,
             "pid": line.pid.map(|pid| pids.show(&pid)),
@@ -81,7 +84,7 @@ fn nested(
 fn drawn(lines: &[TreeNode], pids: &mut Pids) -> String {
     let name = |line: &TreeNode| {
         let type_name = line.type_name.rsplit("::").next().unwrap_or_default();
-        let indent = "  ".repeat(line.depth as usize);
+        let indent = "  ".repeat(line.depth.min(DEPTH_MAX) as usize);
         format!("{indent}{} ({type_name})", line.id)
     };
     let names: Vec<_> = lines.iter().map(name).collect();

@@ -61,11 +61,10 @@ fn run(label: &'static str, seed: u64, weather: fn(&mut Random) -> Weather) -> (
     (world.trace_hash(), world.steps())
 }
 
-#[expect(clippy::print_stdout, reason = "the result of a swarm is its numbers")]
 fn swarm(label: &'static str, weather: fn(&mut Random) -> Weather) {
     let seeds = seeds(200);
     let steps: u64 = seeds.iter().map(|seed| run(label, *seed, weather).1).sum();
-    println!("{label}: {} seeds, {steps} steps, 0 violations", seeds.len());
+    say!("{label}: {} seeds, {steps} steps, 0 violations", seeds.len());
 }
 
 #[test]

@@ -33,8 +33,8 @@ fn sessions_keep_their_promises_under_faults_and_recover() {
     }
     let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
     assert!(sum(|run| run.delivered) > 0 && sum(|run| run.ups) > 0);
-    println!("session: {} seeds, {} steps, 0 violations", runs.len(), sum(|run| run.steps));
-    println!(
+    say!("session: {} seeds, {} steps, 0 violations", runs.len(), sum(|run| run.steps));
+    say!(
         "         {} sessions made, {} envelopes delivered",
         sum(|run| run.ups),
         sum(|run| run.delivered)

@@ -82,6 +82,7 @@ fn the_end_tells_everyone_once() {
         links: vec![linked],
         watchers: vec![(watcher, MonitorRef(2))],
         monitors: vec![(MonitorRef(1), watched)],
+        bonded: vec![],
     };
     assert_eq!(farewell, expected);
     assert_eq!(bonds.take_all(), Farewell::default());
