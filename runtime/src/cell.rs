@@ -163,24 +163,34 @@ impl Core {
     }
 
     /// Marks the actor as ended, once; whom to tell, and with which reason.
-    pub(crate) fn end(&self, reason: ExitReason) -> Option<(ExitReason, Farewell)> {
-        let (reason, farewell, waiters) = {
-            let mut life = self.life.lock();
-            if life.ended.is_some() {
-                return None;
-            }
-            let reason = life.verdict.take().unwrap_or(reason);
-            life.ended = Some(reason.clone());
-            (
-                reason,
-                life.bonds.take_all(),
-                std::mem::take(&mut life.end_waiters),
-            )
-        };
-        waiters
-            .into_iter()
-            .for_each(|waiter| (waiter.tell)(&reason));
-        Some((reason, farewell))
+    pub(crate) fn end(&self, reason: ExitReason) -> Option<Ended> {
+        let mut life = self.life.lock();
+        if life.ended.is_some() {
+            return None;
+        }
+        let reason = life.verdict.take().unwrap_or(reason);
+        life.ended = Some(reason.clone());
+        Some(Ended {
+            reason,
+            farewell: life.bonds.take_all(),
+            waiters: std::mem::take(&mut life.end_waiters),
+        })
+    }
+}
+
+/// What is left to do when an actor has ended.
+pub(crate) struct Ended {
+    pub(crate) reason: ExitReason,
+    pub(crate) farewell: Farewell,
+    waiters: Vec<EndWaiter>,
+}
+
+impl Ended {
+    /// Tells who waits for the end. Last: the node's shutdown closes the sessions after it, and the
+    /// signals of the end have to be in their lanes by then.
+    pub(crate) fn tell_waiters(self) {
+        let waiters = self.waiters.into_iter();
+        waiters.for_each(|waiter| (waiter.tell)(&self.reason));
     }
 }
 

@@ -543,9 +543,15 @@ impl Node {
     /// Says whether this was the first to say so.
     pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
-        let Some((reason, farewell)) = cell.core().end(reason) else {
+        let Some(mut ended) = cell.core().end(reason) else {
             return false;
         };
+        let (reason, mut farewell) = (ended.reason.clone(), std::mem::take(&mut ended.farewell));
+        // Other nodes first: who is told here may be what the shutdown of the node waits for.
+        farewell.links.sort_by_key(AnyPid::is_local);
+        farewell
+            .watchers
+            .sort_by_key(|(watcher, _)| watcher.is_local());
         cell.close_mailbox();
         self.0.cells.remove(&pid.serial());
         self.0.names.forget(pid.serial());
@@ -585,6 +591,7 @@ impl Node {
             );
             self.unbond(pid, &target);
         }
+        ended.tell_waiters();
         true
     }
 
