@@ -1,5 +1,8 @@
 //! The same actors from another node.
 
+use std::future::IntoFuture as _;
+use std::task::Poll;
+
 use starlings_runtime::{CallError, CastError, ExitReason, NodeEvent, Pid, SpawnError};
 
 use crate::bridge::Bridge;
@@ -160,4 +163,75 @@ async fn names_of_another_node_can_be_asked_for() {
     let found = a.on(b.name()).whereis("the.counter").await.unwrap().unwrap();
     assert_eq!(found, *counter.any());
     assert_eq!(a.on(b.name()).whereis("nobody").await, Ok(None));
+}
+
+/// Refuses some of its own values when decoded: bytes that do not decode though the schema is right.
+#[derive(Debug, Clone)]
+struct Picky(u8);
+
+impl serde::Serialize for Picky {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Picky {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            13 => Err(serde::de::Error::custom("13")),
+            other => Ok(Self(other)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Picker;
+
+#[starlings_runtime::actor(name = "test.picker", crate = starlings_runtime)]
+impl Picker {
+    fn init(first: Picky) -> Self {
+        drop(first);
+        Self
+    }
+
+    #[call]
+    fn echo(&self, value: Picky) -> u8 {
+        value.0
+    }
+
+    #[call]
+    fn answer(&self, value: u8) -> Picky {
+        Picky(value)
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_do_not_decode_are_answered_and_hurt_nobody() {
+    let incarnation = starlings_runtime::Incarnation(1);
+    let instance = starlings_runtime::NodeInstance { node: "b@h".parse().unwrap(), incarnation };
+    let mut parts = starlings_runtime::NodeParts::new(instance);
+    parts.add_spawnable::<Picker>().unwrap();
+    let (a, b) = (node("a@h"), parts.start());
+    let _bridge = Bridge::between(&a, &b);
+    let refused = a.on(b.name()).spawn::<Picker>(Picky(13)).await;
+    assert!(matches!(refused, Err(SpawnError::BadArguments(_))), "{refused:?}");
+    assert_eq!(b.actors_count(), 0);
+    let picker = a.on(b.name()).spawn::<Picker>(Picky(1)).await.unwrap();
+    assert!(matches!(picker.echo(Picky(13)).await, Err(CallError::BadMessage(_))));
+    assert!(matches!(picker.answer(13).await, Err(CallError::BadMessage(_))), "the reply, too");
+    assert_eq!(picker.echo(Picky(7)).await, Ok(7));
+}
+
+#[tokio::test]
+async fn a_spawn_that_is_given_up_leaves_no_child() {
+    let (a, b) = (node("a@h"), node("b@h"));
+    let _bridge = Bridge::between(&a, &b);
+    for place in [a.name(), b.name()] {
+        let mut spawning = a.on(place).spawn::<Counter>(0).into_future();
+        // Polled once: the child is asked for, and perhaps up, when the asker goes.
+        let polled = std::future::poll_fn(|cx| Poll::Ready(spawning.as_mut().poll(cx))).await;
+        assert!(polled.is_pending());
+        drop(spawning);
+    }
+    eventually("nobody is left", async || a.actors_count() + b.actors_count() == 0).await;
 }
