@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::birth::{Answer, Birth};
 use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
 use crate::cell::AnyCell;
 use crate::decoding::{self, Decoding, Source};
@@ -17,7 +18,7 @@ use crate::pid::AnyPid;
 use crate::reason::DownReason;
 use crate::reply::CallBack;
 use crate::signal::Signal;
-use crate::spawn::{Answer, Birth, Options};
+use crate::spawn::Options;
 use crate::types::Schemas;
 use crate::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
 

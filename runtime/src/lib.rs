@@ -2,6 +2,7 @@
 //! ([`Carrier`]) through which it reaches others.
 mod actor;
 mod alarm;
+mod birth;
 mod call;
 mod carrier;
 mod cell;

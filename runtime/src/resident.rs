@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::actor::{Actor, Result};
+use crate::birth::Birth;
 use crate::cell::ActorCell;
 use crate::context::Cx;
 use crate::error::SpawnError;
@@ -16,7 +17,6 @@ use crate::info::{Exit, Info};
 use crate::mailbox::Item;
 use crate::node::Node;
 use crate::reason::ExitReason;
-use crate::spawn::Birth;
 
 /// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
 /// everyone who has to know, once.

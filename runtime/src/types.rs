@@ -8,10 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Spawnable;
+use crate::birth::Birth;
 use crate::decoding::{self, Source};
 use crate::error::SpawnError;
 use crate::fingerprint;
-use crate::spawn::{Birth, Options};
+use crate::spawn::Options;
 use crate::wire::{self, MethodKey};
 
 /// The spawnable types of a node, by wire name.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::actor::Actor;
+use crate::birth::Birth;
 use crate::cell::{ActorCell, AnyCell};
 use crate::error::SpawnError;
 use crate::hosting;
@@ -15,7 +16,7 @@ use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 use crate::resident::{self, Ending};
 use crate::signal::Signal;
-use crate::spawn::{Birth, Options};
+use crate::spawn::Options;
 
 /// How long actors that no supervisor sees to may take to stop when the node shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

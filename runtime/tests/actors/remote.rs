@@ -189,8 +189,7 @@ struct Picker;
 
 #[starlings_runtime::actor(name = "test.picker", crate = starlings_runtime)]
 impl Picker {
-    fn init(first: Picky) -> Self {
-        drop(first);
+    fn init(_first: Picky) -> Self {
         Self
     }
 

@@ -1,0 +1,119 @@
+//! How a spawn ends: the bonds of the child are installed, and who asked for it is told.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::carrier::{LaneKey, Urgency};
+use crate::cell::AnyCell;
+use crate::error::SpawnError;
+use crate::node::Node;
+use crate::peer::Peer;
+use crate::pid::AnyPid;
+use crate::reason::ExitReason;
+use crate::signal::Signal;
+use crate::spawn::Options;
+use crate::wire::{CallRef, Header};
+
+/// A child on its way to who asked for it. Dropped before it is claimed, the asker has given up: a
+/// child that nobody knows of is not left behind.
+pub(crate) struct Newborn {
+    node: Node,
+    pid: Option<AnyPid>,
+}
+
+impl Newborn {
+    pub(crate) fn new(node: &Node, pid: AnyPid) -> Self {
+        Self { node: node.clone(), pid: Some(pid) }
+    }
+
+    pub(crate) fn claim(mut self) -> AnyPid {
+        match self.pid.take() {
+            Some(pid) => pid,
+            None => unreachable!("it is claimed once"),
+        }
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid.take() {
+            self.node.signal(&pid, Signal::Kill);
+        }
+    }
+}
+
+/// Who hears how a spawn went, and the bonds to install when it went well.
+pub(crate) struct Birth {
+    pub(crate) options: Options,
+    pub(crate) answer: Answer,
+}
+
+pub(crate) enum Answer {
+    Here(oneshot::Sender<Result<Newborn, SpawnError>>),
+    There { peer: Arc<Peer>, call: CallRef },
+}
+
+impl Birth {
+    /// The child runs: both halves of its bonds are installed, then the asker is told.
+    pub(crate) fn succeed(self, node: &Node, child: &dyn AnyCell) {
+        let Self { options, answer } = self;
+        let (pid, core) = (child.core().pid(), child.core());
+        if let Some(parent) = &options.parent {
+            if let Some(monitor) = options.monitor {
+                let _ = core.with_bonds(|bonds| bonds.add_watcher(parent.clone(), monitor));
+            }
+            node.bond(pid, parent);
+        }
+        match answer {
+            Answer::Here(sender) => {
+                bind_parent(node, &options, pid);
+                // If nobody waits any more, the newborn is dropped here, and killed.
+                drop(sender.send(Ok(Newborn::new(node, pid.clone()))));
+            }
+            Answer::There { peer, call } => {
+                let header = Header::Spawned { call, serial: pid.serial() };
+                let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
+                let told = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
+                if told.is_err() && options.link {
+                    // The node of its parent is gone, and was before this child was noted there.
+                    core.kill(ExitReason::NoConnection);
+                }
+            }
+        }
+    }
+
+    /// There is no child.
+    pub(crate) fn fail(self, error: SpawnError) {
+        match self.answer {
+            Answer::Here(sender) => drop(sender.send(Err(error))),
+            Answer::There { peer, call } => {
+                let header = Header::SpawnFailed { call, error };
+                let lane = LaneKey(self.options.parent.as_ref().map_or(0, AnyPid::serial));
+                let _ = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
+            }
+        }
+    }
+}
+
+/// The parent's half of the bonds asked for with a spawn.
+pub(crate) fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
+    let Some(parent) = &options.parent else {
+        return;
+    };
+    let bound = node.cell(parent.serial()).filter(|_| parent.is_local()).map(|cell| {
+        cell.core().with_bonds(|bonds| {
+            if options.link {
+                bonds.link(child.clone());
+            }
+            if let Some(monitor) = options.monitor {
+                bonds.monitor(monitor, child.clone());
+            }
+        })
+    });
+    if matches!(bound, Some(Ok(()))) {
+        node.bond(parent, child);
+    } else if options.link {
+        node.signal(child, Signal::no_proc_exit(parent));
+    }
+}
