@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
-    BoxFuture, Carrier, Cx, ExitReason, Node, NodeId, Supervisor, actor, spec,
+    BoxFuture, Carrier, Cx, ExitReason, Monitor, Node, NodeId, Supervisor, actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
 
@@ -59,8 +59,19 @@ pub(crate) async fn start(
         let farewell = spec::<Farewell>(transport).id("transport");
         system = system.child(sessions.into_child("sessions")).child(farewell);
     }
-    node.set_system(&system.start(node).await?);
+    let system = system.start(node).await?;
+    node.set_system(&system);
+    tokio::spawn(end_with(node.clone(), node.monitor(&system)));
     Ok(())
+}
+
+/// A node whose own services have ended for good is shut down: it can keep no promise any more.
+async fn end_with(node: Node, system: Monitor) {
+    let down = system.await;
+    if down.reason != ExitReason::Shutdown {
+        tracing::error!(node = %node.name(), reason = %down.reason, "the node's services ended");
+    }
+    node.shutdown().await;
 }
 
 /// Binds the address; nobody is let in before the listener runs.

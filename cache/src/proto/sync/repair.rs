@@ -7,8 +7,8 @@ use starlings_registry::proto::Output;
 use starlings_runtime::NodeInstance;
 
 use super::{
-    CONTEXT_RANGES_MAX, DELTA_BYTES_MAX, INVENTORIES_MAX, INVENTORY_DOTS_MAX, Now, Outbox,
-    SEEN_MAX, State, weight,
+    CONTEXT_RANGES_MAX, DELTA_BYTES_MAX, INVENTORIES_MAX, INVENTORY_DOTS_MAX, KEY_BYTES_MAX,
+    KEYS_MAX, Now, Outbox, SEEN_MAX, State, VALUE_BYTES_MAX, weight,
 };
 use crate::proto::convert;
 use crate::proto::dots::Dot;
@@ -65,13 +65,23 @@ impl State {
         let deltas = convert::from_changes(changes, self.map.context());
         self.observe(now, &deltas);
         let (mut progress, mut replaced) = (false, Vec::new());
-        for delta in deltas {
+        let deltas = deltas.into_iter().filter(|delta| self.is_within_limits(delta));
+        for delta in deltas.collect::<Vec<_>>() {
             let (news, stale) = self.join(delta, outbox);
             progress |= news;
             replaced.extend(stale.filter(|_| repair));
         }
         self.note_progress(from, repair && (progress || !replaced.is_empty()));
         send_deltas(from, replaced, false, outbox);
+    }
+
+    /// Whether a delta of another replica keeps the limits that puts keep here. One that does not is
+    /// left out: the replicas then differ, as they must if one of them breaks the rules.
+    fn is_within_limits(&self, delta: &KeyDelta) -> bool {
+        let is_known = self.map.get(&delta.key).is_some() || delta.writes.is_empty();
+        delta.key.len() <= KEY_BYTES_MAX
+            && delta.writes.iter().all(|write| write.value.len() <= VALUE_BYTES_MAX)
+            && (is_known || self.map.len() < KEYS_MAX)
     }
 
     fn on_digest(&mut self, from: &NodeInstance, root: u64, context: u64, outbox: &mut Outbox) {

@@ -163,6 +163,26 @@ fn keys_and_values_are_bounded() {
 }
 
 #[test]
+fn what_a_peer_writes_beyond_the_limits_is_left_out() {
+    let (mut a, mut b) = (replica("a"), replica("b"));
+    connect(&mut a, &mut b);
+    let long = vec![7; KEY_BYTES_MAX + 1];
+    let mut sent = put(&mut b, "fine", 1);
+    let Some(Output::Send { message: Message::Delta { changes, .. }, .. }) = sent
+        .iter_mut()
+        .find(|output| matches!(output, Output::Send { message: Message::Delta { .. }, .. }))
+    else {
+        panic!("a put is pushed")
+    };
+    let mut hostile = changes.keys[0].clone();
+    hostile.key = long.clone().into();
+    hostile.writes[0].dot.1 = 99;
+    changes.keys.push(hostile);
+    hand_over("b", sent, &mut a, &mut Vec::new());
+    assert!(a.get(b"fine").is_some() && a.get(&long).is_none());
+}
+
+#[test]
 fn what_a_stranger_says_is_ignored() {
     let (mut a, mut b) = (replica("a"), replica("b"));
     connect(&mut a, &mut b);
