@@ -1,5 +1,17 @@
 //! Actors, pids, mailboxes, links, monitors and supervisors of one Starlings node, and the port
 //! ([`Carrier`]) through which it reaches others.
+//!
+//! | to read about | open |
+//! |---|---|
+//! | who is who | `identity`, `pid`, `decoding` (pids in messages), `names` |
+//! | writing an actor | `actor`, `context`, `info`, `reason`, `error` |
+//! | sending to it | `sending`, `call`, `reply`, `mailbox` |
+//! | its life | `spawn`, `birth`, `resident` (its loop), `hosting` (its task), `cell` and `life` (its record) |
+//! | its bonds | `proto::bonds` (decides), `signal`, `monitor` |
+//! | supervision | `proto::supervision` (decides), `supervisor`, `child` |
+//! | the node | `node`, `membership`, `types`, `inspect`, `counters`, `alarm` |
+//! | other nodes | `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint`, `on`, `lookup` |
+
 mod actor;
 mod alarm;
 mod birth;
