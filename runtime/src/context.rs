@@ -92,7 +92,7 @@ impl<A: Actor> Cx<A> {
         }
     }
 
-    /// Whether exits come as [`Exit`] events instead of ending this actor. A kill is never trapped.
+    /// Whether exits come as [`Exit`](crate::Exit) events instead of ending this actor. A kill is never trapped.
     /// Source: `process_flag(trap_exit, true)`.
     pub fn trap_exits(&self, traps: bool) {
         let _ = self.cell.core().with_bonds(|bonds| bonds.set_trap_exits(traps));
