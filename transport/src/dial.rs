@@ -60,7 +60,8 @@ pub(crate) async fn connect<R: Receiver>(
 struct DialLoop<R: Receiver> {
     hub: Arc<Hub<R>>,
     node: NodeId,
-    /// For everybody who waits. What it is from the start holds if the loop is dropped.
+    /// For everybody who waits; `None` once there is a session. What it is from the start holds if the
+    /// loop is dropped.
     outcome: Option<ConnectError>,
 }
 
@@ -93,7 +94,8 @@ impl<R: Receiver> DialLoop<R> {
                 Err(error) => return Some(self.handshake_failed(error.to_string())),
             };
             match self.hub.next_step(&self.node, id) {
-                Step::Done => return None,
+                Step::Done if self.hub.dial_done(&self.node) => return None,
+                Step::Done => continue,
                 Step::Wait => {}
                 Step::Try(key, abandoned) => {
                     match timeout_at(deadline, self.try_once(key, abandoned)).await {
@@ -224,7 +226,9 @@ impl<R: Receiver> DialLoop<R> {
 
 impl<R: Receiver> Drop for DialLoop<R> {
     fn drop(&mut self) {
-        self.hub.dial_over(&self.node, self.outcome.take());
+        if let Some(error) = self.outcome.take() {
+            self.hub.dial_failed(&self.node, error);
+        }
     }
 }
 

@@ -174,13 +174,22 @@ impl<R: Receiver> Hub<R> {
         Some((receiver, board.dials.insert(node.clone())))
     }
 
-    /// A dial loop is over. With an outcome, everybody who waits gets it.
-    pub(crate) fn dial_over(&self, node: &NodeId, outcome: Option<ConnectError>) {
+    /// A dial loop found a session and wants to end. `false`: that session has ended meanwhile, and
+    /// somebody waits for the next one, who counts on this loop.
+    pub(crate) fn dial_done(&self, node: &NodeId) -> bool {
+        let mut board = self.board.lock();
+        let is_wanted = board.waiters.contains_key(node) && !board.peers.is_connected(node);
+        if !is_wanted {
+            board.dials.remove(node);
+        }
+        !is_wanted
+    }
+
+    /// A dial loop has failed. Everybody who waits gets this outcome.
+    pub(crate) fn dial_failed(&self, node: &NodeId, error: ConnectError) {
         let mut board = self.board.lock();
         board.dials.remove(node);
-        if let Some(error) = outcome {
-            board.resolve(node, &Err(error));
-        }
+        board.resolve(node, &Err(error));
     }
 
     /// Asks what a dial loop is to do. `id` names the session if it is to dial.

@@ -126,7 +126,10 @@ impl State {
         for (replica, ranges) in seen {
             let replica = self.map.context().intern(replica);
             for (low, high) in ranges {
-                self.map.context_mut().insert_range(&replica, low, high);
+                let dot = Dot { replica: Arc::clone(&replica), counter: low };
+                if self.map.context().has_room_for(&dot) {
+                    self.map.context_mut().insert_range(&replica, low, high);
+                }
             }
         }
         if asks {
