@@ -136,8 +136,8 @@ impl SessionIngress {
             Header::Reply { call } => self.answer(call, Ok(tail)),
             Header::ReplyError { call, error } => self.answer(call, Err(error)),
             Header::Spawn(request) => self.on_spawn(request, tail),
-            Header::Spawned { call, serial } => self.on_spawned(call, serial),
-            Header::SpawnFailed { call, error } => self.answer_spawn(call, &Err(error)),
+            Header::Spawned { call, serial } => self.on_spawned(call, Ok(serial)),
+            Header::SpawnFailed { call, error } => self.on_spawned(call, Err(error)),
             Header::WhereIs { call, name } => self.on_where_is(call, &name),
             Header::Link { .. }
             | Header::Unlink { .. }
@@ -193,23 +193,14 @@ impl SessionIngress {
         Source { node: &self.node, from: &self.peer }
     }
 
-    fn answer_spawn(&self, call: CallRef, answer: &Result<u64, SpawnError>) {
-        let mut bytes = Vec::new();
-        match wire::append(answer, &mut bytes) {
-            Ok(()) => self.answer(call, Ok(&bytes)),
-            Err(error) => self.answer(call, Err(CallError::BadMessage(error.to_string()))),
-        }
-    }
-
-    fn on_spawned(&self, call: CallRef, serial: u64) {
-        let mut bytes = Vec::new();
-        let slot = self.peer.take_slot(call);
-        match slot.filter(|_| wire::append(&Ok::<u64, SpawnError>(serial), &mut bytes).is_ok()) {
-            Some(slot) => slot.fill(self.source(), Ok(&bytes)),
+    fn on_spawned(&self, call: CallRef, outcome: Result<u64, SpawnError>) {
+        match (self.peer.take_slot(call), outcome) {
+            (Some(slot), outcome) => slot.spawned(self.source(), outcome),
             // The asker gave up: a child that nobody knows of is not left behind.
-            None => {
+            (None, Ok(serial)) => {
                 self.node.signal(&AnyPid::new(Arc::clone(&self.peer), serial), Signal::Kill);
             }
+            (None, Err(_)) => {}
         }
     }
 

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::carrier::{LaneKey, Outlet, Urgency};
 use crate::cell::AnyCell;
 use crate::decoding::Source;
-use crate::error::{CallError, CastError};
+use crate::error::{CallError, CastError, SpawnError};
 use crate::identity::NodeInstance;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
@@ -34,6 +34,12 @@ pub(crate) type PutPayload<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> Result<(), p
 pub(crate) trait ReplySlot: Send {
     /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
     fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>);
+
+    /// The outcome of a spawn. What did not ask for one takes it as an answer that does not decode.
+    fn spawned(self: Box<Self>, source: Source<'_>, outcome: Result<u64, SpawnError>) {
+        let _ = outcome;
+        self.fill(source, Err(CallError::BadMessage("a spawn was answered".to_owned())));
+    }
 }
 
 pub(crate) struct Peer {

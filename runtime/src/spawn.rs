@@ -245,27 +245,24 @@ pub(crate) struct SpawnSlot {
 }
 
 impl ReplySlot for SpawnSlot {
+    /// A spawn has an outcome of its own; what comes here is that there will be none.
     fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
-        let node = source.node;
+        let error = match answer {
+            Err(CallError::NoConnection(node)) => SpawnError::NoConnection(node),
+            Err(error) => SpawnError::InitFailed(ExitReason::error(error)),
+            Ok(_) => SpawnError::InitFailed(ExitReason::error("a call was answered")),
+        };
+        self.spawned(source, Err(error));
+    }
+
+    fn spawned(self: Box<Self>, source: Source<'_>, outcome: Result<u64, SpawnError>) {
         let Self { peer, options, sender } = *self;
-        let answer = answer
-            .map_err(|error| match error {
-                CallError::NoConnection(node) => SpawnError::NoConnection(node),
-                CallError::Overloaded => SpawnError::Overloaded,
-                CallError::Timeout => SpawnError::Timeout,
-                CallError::NoProc | CallError::Down(_) | CallError::BadMessage(_) => {
-                    SpawnError::InitFailed(ExitReason::error(error))
-                }
-            })
-            .and_then(|bytes| {
-                let decoded = wire::decode::<Result<u64, SpawnError>>(bytes);
-                decoded.map_err(|error| SpawnError::InitFailed(ExitReason::error(error)))?
-            })
-            .map(|serial| AnyPid::new(peer, serial));
-        if let Ok(child) = &answer {
-            bind_parent(node, &options, child);
-        }
+        let outcome = outcome.map(|serial| {
+            let child = AnyPid::new(peer, serial);
+            bind_parent(source.node, &options, &child);
+            Newborn::new(source.node, child)
+        });
         // If nobody waits any more, the newborn is dropped here, and killed.
-        drop(sender.send(answer.map(|child| Newborn::new(node, child))));
+        drop(sender.send(outcome));
     }
 }
