@@ -32,7 +32,7 @@ pub struct DuplicateType {
 
 impl TypeTable {
     pub(crate) fn add<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
-        let second = Arc::new(TypeOf::<A>(PhantomData));
+        let second = Arc::new(TypeOf::<A> { args_key: args_key::<A>(), actor: PhantomData });
         let (name, added) = (A::NAME, second.rust_name());
         match self.types.insert(name, second) {
             Some(first) if first.rust_name() != added => {
@@ -93,7 +93,11 @@ pub(crate) trait SpawnableType: Send + Sync + fmt::Debug {
     fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth);
 }
 
-struct TypeOf<A>(PhantomData<fn() -> A>);
+struct TypeOf<A> {
+    /// Computed once: it is asked for with every spawn.
+    args_key: MethodKey,
+    actor: PhantomData<fn() -> A>,
+}
 
 impl<A: Spawnable> SpawnableType for TypeOf<A> {
     fn rust_name(&self) -> &'static str {
@@ -101,12 +105,12 @@ impl<A: Spawnable> SpawnableType for TypeOf<A> {
     }
 
     fn args_key(&self) -> MethodKey {
-        args_key::<A>()
+        self.args_key
     }
 
     fn keys(&self) -> Vec<MethodKey> {
         let mut keys: Vec<_> = A::methods().iter().map(|method| method.key).collect();
-        keys.push(args_key::<A>());
+        keys.push(self.args_key);
         keys
     }
 
