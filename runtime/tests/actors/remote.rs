@@ -84,6 +84,11 @@ impl SkewedCounter {
         Self
     }
 
+    #[cast]
+    fn add(&mut self, k: String) {
+        drop(k);
+    }
+
     #[call]
     fn get(&self) -> String {
         String::new()
@@ -97,6 +102,8 @@ async fn another_schema_is_refused_before_anything_is_sent() {
     let counter = a.on(b.name()).spawn::<Counter>(0).await.unwrap();
     let skewed: Pid<SkewedCounter> = a.pid(counter.any());
     assert!(matches!(skewed.get().await, Err(CallError::BadMessage(_))));
+    let cast = skewed.add("x".to_owned());
+    assert!(matches!(cast, Err(CastError::BadMessage(_))), "the sender knows: {cast:?}");
     let spawned = a.on(b.name()).spawn::<SkewedCounter>("x".to_owned()).await;
     assert!(matches!(spawned, Err(SpawnError::BadArguments(_))), "{spawned:?}");
     assert_eq!(counter.get().await, Ok(0));
