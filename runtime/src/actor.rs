@@ -2,18 +2,21 @@
 //!
 //! The macro writes both; writing them by hand gives the same actor. See `tests/by_hand.rs`.
 
+pub(crate) mod context;
+pub(crate) mod info;
+
 use std::fmt;
 use std::future::Future;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::Cx;
-use crate::info::Info;
-use crate::mailbox;
+use crate::actor::context::Cx;
+use crate::actor::info::Info;
+use crate::message::mailbox;
+use crate::message::reply::ReplyTo;
 use crate::reason::ExitReason;
-use crate::reply::ReplyTo;
-use crate::wire::MethodKey;
+use crate::remote::wire::MethodKey;
 
 /// What `init` and handlers return: an error ends the actor with it.
 pub type Result<T, E = ExitReason> = std::result::Result<T, E>;

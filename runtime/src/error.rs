@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::carrier::OutletError;
 use crate::identity::NodeId;
 use crate::reason::ExitReason;
+use crate::remote::carrier::OutletError;
 
 /// Why a cast was not sent. The message was not enqueued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

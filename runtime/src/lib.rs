@@ -3,87 +3,62 @@
 //!
 //! | to read about | open |
 //! |---|---|
-//! | who is who | `identity`, `pid`, `decoding` (pids in messages), `names` |
-//! | writing an actor | `actor`, `context`, `info`, `reason`, `error` |
-//! | sending to it | `sending`, `call`, `reply`, `mailbox` |
-//! | its life | `spawn`, `birth`, `resident` (its loop), `hosting` (its task), `cell` and `life` (its record) |
-//! | its bonds | `proto::bonds` (decides), `signal`, `monitor` |
-//! | supervision | `proto::supervision` (decides), `supervisor`, `child` |
-//! | the node | `node`, `membership`, `types`, `inspect`, `counters`, `alarm` |
-//! | other nodes | `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint`, `on`, `lookup` |
+//! | who is who | `identity`, `pid`, `reason`, `error` |
+//! | writing an actor | `actor`: its traits, context and events |
+//! | sending to it | `message`: casts, calls, replies, the mailbox |
+//! | its life | `life`: spawn, birth, its loop (`resident`), its task (`hosting`), its record (`cell`, `core`) |
+//! | its bonds | `proto::bonds` (decides), `bond` |
+//! | supervision | `proto::supervision` (decides), `supervisor` |
+//! | the node | `node`: its tables, names, types, members and counters |
+//! | other nodes | `remote`: `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint` |
 
 mod actor;
-mod alarm;
-mod birth;
-mod call;
-mod carrier;
-mod cell;
-mod child;
-mod context;
-mod counters;
-mod decoding;
+mod bond;
 mod error;
-mod fingerprint;
-mod hosting;
 mod identity;
-mod info;
-mod ingress;
-mod inspect;
 mod life;
-mod lookup;
-mod mailbox;
-mod membership;
-mod monitor;
-mod names;
+mod message;
 mod node;
-mod on;
-mod peer;
 mod pid;
 mod proto;
 mod reason;
-mod reply;
-mod resident;
-mod sending;
-mod signal;
-mod spawn;
+mod remote;
 mod supervisor;
-mod types;
-mod wire;
 
+pub use actor::context::Cx;
+pub use actor::info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
-pub use alarm::Alarm;
-pub use call::{
+pub use bond::monitor::Monitor;
+pub use error::{CallError, CastError, SpawnError};
+pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
+pub use life::spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
+pub use message::call::{
     CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, Call, DecodeReply, PendingCall, decode_reply,
 };
-pub use carrier::{
-    BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
-};
-pub use child::{ChildSpec, Placement, spec, spec_on};
-pub use context::Cx;
-pub use counters::{Counters, Counts};
-pub use decoding::Origin;
-pub use error::{CallError, CastError, SpawnError};
-pub use fingerprint::{method_key, shape};
-pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
-pub use info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
-pub use ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
-pub use inspect::ActorInfo;
-pub use lookup::encode_cast;
-pub use mailbox::CAPACITY_DEFAULT;
-pub use monitor::Monitor;
-pub use names::{NAME_BYTES_MAX, RegisterError};
+pub use message::mailbox::CAPACITY_DEFAULT;
+pub use message::reply::{Reply, ReplyTo};
+pub use node::alarm::Alarm;
+pub use node::counters::{Counters, Counts};
+pub use node::inspect::ActorInfo;
+pub use node::names::{NAME_BYTES_MAX, RegisterError};
+pub use node::types::DuplicateType;
 pub use node::{Node, NodeParts, PidTextError};
-pub use on::On;
 pub use pid::{AnyPid, Pid, PidParseError, PidText};
 pub use postcard::Error as WireError;
 pub use proto::supervision::{ChildError, Intensity, Restart, Shutdown, Strategy};
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
-pub use reply::{Reply, ReplyTo};
-pub use spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
+pub use remote::carrier::{
+    BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
+};
+pub use remote::decoding::Origin;
+pub use remote::fingerprint::{method_key, shape};
+pub use remote::ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
+pub use remote::lookup::encode_cast;
+pub use remote::on::On;
+pub use remote::wire::{CallRef, MethodKey, append, decode};
 pub use starlings_macros::actor;
+pub use supervisor::child::{ChildSpec, Placement, spec, spec_on};
 pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};
-pub use types::DuplicateType;
-pub use wire::{CallRef, MethodKey, append, decode};
 
 /// Logs an event that no `#[info]` method takes. What the macro calls.
 #[doc(hidden)]

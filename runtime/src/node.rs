@@ -1,7 +1,13 @@
 //! A node: a value that holds everything the runtime knows. Several can live in one process.
 
+pub(crate) mod alarm;
+pub(crate) mod counters;
+pub(crate) mod inspect;
 mod life;
+pub(crate) mod membership;
+pub(crate) mod names;
 mod others;
+pub(crate) mod types;
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -11,23 +17,23 @@ use std::sync::{Arc, OnceLock};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use crate::actor::info::MonitorRef;
 use crate::actor::{Actor, Spawnable};
-use crate::carrier::{Carrier, LaneKey, Urgency};
-use crate::cell::AnyCell;
-use crate::counters::Counters;
+use crate::bond::signal::Signal;
 use crate::error::CallError;
 use crate::identity::{NodeId, NodeInstance};
-use crate::info::MonitorRef;
-use crate::membership::Membership;
-use crate::names::{NameTable, RegisterError};
-use crate::on::On;
-use crate::peer::Peer;
+use crate::life::cell::AnyCell;
+use crate::life::spawn::Spawn;
+use crate::node::counters::Counters;
+use crate::node::membership::Membership;
+use crate::node::names::{NameTable, RegisterError};
+use crate::node::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
-use crate::signal::Signal;
-use crate::spawn::Spawn;
-use crate::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
-use crate::wire::{CallRef, Header};
+use crate::remote::carrier::{Carrier, LaneKey, Urgency};
+use crate::remote::on::On;
+use crate::remote::peer::Peer;
+use crate::remote::wire::{CallRef, Header};
 
 type Table<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::Actor;
-use crate::cell::ActorCell;
-use crate::decoding::decoding_node;
 use crate::identity::{Incarnation, NodeId, NodeInstance};
-use crate::peer::Peer;
+use crate::life::cell::ActorCell;
+use crate::remote::decoding::decoding_node;
+use crate::remote::peer::Peer;
 
 /// An untyped pid.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 //! What to do is decided in `proto::supervision`; this actor does it. Starts and stops run as tasks
 //! of their own, so that the supervisor answers while they take their time.
 
+pub(crate) mod child;
 mod spec;
 mod stopping;
 
@@ -12,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::actor::Result;
-use crate::child::ChildSpec;
-use crate::context::Cx;
+use crate::actor::context::Cx;
+use crate::actor::info::{Exit, Info};
 use crate::error::SpawnError;
-use crate::info::{Exit, Info};
+use crate::message::reply::Reply;
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
 use crate::proto::supervision::{ChildError, ChildState, Input, Output, Shutdown, State};
 use crate::reason::ExitReason;
-use crate::reply::Reply;
+use crate::supervisor::child::ChildSpec;
 pub use spec::SupervisorSpec;
 use stopping::stop;
 

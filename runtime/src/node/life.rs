@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::Node;
 use crate::actor::Actor;
-use crate::birth::Birth;
-use crate::cell::{ActorCell, AnyCell};
+use crate::bond::signal::Signal;
 use crate::error::SpawnError;
-use crate::hosting;
-use crate::life::End;
-use crate::names::RegisterError;
+use crate::life::birth::Birth;
+use crate::life::cell::{ActorCell, AnyCell};
+use crate::life::core::End;
+use crate::life::hosting;
+use crate::life::resident::{self, Ending};
+use crate::life::spawn::Options;
+use crate::node::names::RegisterError;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
-use crate::resident::{self, Ending};
-use crate::signal::Signal;
-use crate::spawn::Options;
 
 /// How long actors that no supervisor sees to may take to stop when the node shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -43,9 +43,9 @@ impl Node {
 
     /// Puts an event into the mailbox of a local actor, for its `#[info]` methods; `false` if it is
     /// not there. Events do not count against the mailbox's bound: send only what was asked for.
-    pub fn notify(&self, pid: &AnyPid, event: impl crate::info::Event) -> bool {
+    pub fn notify(&self, pid: &AnyPid, event: impl crate::actor::info::Event) -> bool {
         let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
-        cell.map(|cell| cell.push_info(crate::info::Info::new(event))).is_some()
+        cell.map(|cell| cell.push_info(crate::actor::info::Info::new(event))).is_some()
     }
 
     /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the

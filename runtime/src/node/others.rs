@@ -4,11 +4,11 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use super::Node;
-use crate::carrier::{Carrier, ConnectError};
 use crate::identity::{NodeId, NodeInstance};
-use crate::ingress::Ingress;
-use crate::peer::Peer;
 use crate::reason::ExitReason;
+use crate::remote::carrier::{Carrier, ConnectError};
+use crate::remote::ingress::Ingress;
+use crate::remote::peer::Peer;
 
 /// Lives of nodes remembered before those that no pid refers to are forgotten. Count.
 const PEERS_PRUNE: usize = 1024;

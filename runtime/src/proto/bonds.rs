@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::actor::info::MonitorRef;
 use crate::identity::NodeInstance;
-use crate::info::MonitorRef;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 

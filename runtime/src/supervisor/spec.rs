@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Supervisor;
-use crate::child::ChildSpec;
 use crate::error::SpawnError;
 use crate::node::Node;
 use crate::pid::Pid;
 use crate::proto::supervision::{Intensity, Strategy};
+use crate::supervisor::child::ChildSpec;
 
 /// A supervisor that is not started yet: its strategy, intensity and children.
 ///
@@ -65,7 +65,7 @@ impl SupervisorSpec {
     /// This supervisor as the child of another one.
     #[must_use]
     pub fn into_child(self, id: impl Into<String>) -> ChildSpec {
-        crate::child::spec::<Supervisor>(self).id(id).supervisor()
+        crate::supervisor::child::spec::<Supervisor>(self).id(id).supervisor()
     }
 }
 

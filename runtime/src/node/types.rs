@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Spawnable;
-use crate::birth::Birth;
-use crate::decoding::{self, Source};
 use crate::error::SpawnError;
-use crate::fingerprint;
-use crate::spawn::Options;
-use crate::wire::{self, MethodKey};
+use crate::life::birth::Birth;
+use crate::life::spawn::Options;
+use crate::remote::decoding::{self, Source};
+use crate::remote::fingerprint;
+use crate::remote::wire::{self, MethodKey};
 
 /// The spawnable types of a node, by wire name.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@
 use parking_lot::Mutex;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 
-use crate::carrier::BoxFuture;
+use crate::remote::carrier::BoxFuture;
 
 /// Ends a hosted future at its next await point.
 #[derive(Debug)]

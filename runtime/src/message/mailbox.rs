@@ -14,7 +14,7 @@ use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
-use crate::info::Info;
+use crate::actor::info::Info;
 use crate::reason::ExitReason;
 
 /// Messages that a mailbox holds unless the actor or the spawn says otherwise. Count.

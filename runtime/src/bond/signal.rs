@@ -1,9 +1,9 @@
 //! Signals: what passes between actors beside messages, the same for local and remote ones.
 
-use crate::info::MonitorRef;
+use crate::actor::info::MonitorRef;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
-use crate::wire::Header;
+use crate::remote::wire::Header;
 
 /// A signal to one actor.
 #[derive(Debug, Clone, PartialEq, Eq)]

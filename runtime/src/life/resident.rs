@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::actor::context::Cx;
+use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Result};
-use crate::birth::Birth;
-use crate::cell::ActorCell;
-use crate::context::Cx;
 use crate::error::SpawnError;
-use crate::info::{Exit, Info};
-use crate::mailbox::Item;
+use crate::life::birth::Birth;
+use crate::life::cell::ActorCell;
+use crate::message::mailbox::Item;
 use crate::node::Node;
 use crate::reason::ExitReason;
 

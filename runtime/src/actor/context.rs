@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::actor::Actor;
-use crate::cell::{ActorCell, Queued};
-use crate::info::{Down, Info, MonitorRef, NodeEvent};
+use crate::actor::info::{Down, Info, MonitorRef, NodeEvent};
+use crate::bond::signal::Signal;
+use crate::life::cell::{ActorCell, Queued};
+use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
-use crate::signal::Signal;
-use crate::spawn::Spawn;
 
 /// The context of a running actor: who it is, where it lives, and its bonds.
 pub struct Cx<A: Actor> {

@@ -3,10 +3,10 @@
 use crate::actor::{Remote, Spawnable};
 use crate::error::{CallError, CastError};
 use crate::identity::NodeId;
-use crate::lookup;
+use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::AnyPid;
-use crate::spawn::Spawn;
+use crate::remote::lookup;
 
 /// A node as the place of a spawn: what [`Node::on`] gives.
 #[derive(Debug, Clone)]

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::carrier::{LaneKey, Urgency};
-use crate::cell::AnyCell;
+use crate::bond::signal::Signal;
 use crate::error::SpawnError;
+use crate::life::cell::AnyCell;
+use crate::life::spawn::Options;
 use crate::node::Node;
-use crate::peer::Peer;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
-use crate::signal::Signal;
-use crate::spawn::Options;
-use crate::wire::{CallRef, Header};
+use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::peer::Peer;
+use crate::remote::wire::{CallRef, Header};
 
 /// A child on its way to who asked for it. Dropped before it is claimed, the asker has given up: a
 /// child that nobody knows of is not left behind.

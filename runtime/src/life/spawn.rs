@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::actor::info::MonitorRef;
 use crate::actor::{Actor, Spawnable};
-use crate::birth::{Answer, Birth, Newborn, bind_parent};
-use crate::carrier::{BoxFuture, LaneKey, Urgency};
-use crate::decoding::Source;
 use crate::error::{CallError, SpawnError};
 use crate::identity::NodeId;
-use crate::info::MonitorRef;
+use crate::life::birth::{Answer, Birth, Newborn, bind_parent};
 use crate::node::Node;
-use crate::peer::{Peer, ReplySlot};
+use crate::node::types;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
-use crate::types;
-use crate::wire::{self, Header, MethodKey, SpawnRequest};
+use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
+use crate::remote::decoding::Source;
+use crate::remote::peer::{Peer, ReplySlot};
+use crate::remote::wire::{self, Header, MethodKey, SpawnRequest};
 
 /// How long `init` may take unless told otherwise. As a call: nothing waits for ever.
 pub const SPAWN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// Makes the spawn one of the actor with this pid, for `linked` and `monitored`.
-    pub fn from<B: Actor>(self, cx: &crate::context::Cx<B>) -> Self {
+    pub fn from<B: Actor>(self, cx: &crate::actor::context::Cx<B>) -> Self {
         let parent = cx.pid();
         self.child_of(parent.any())
     }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::actor::{Remote, Wire};
-use crate::call::CALL_TIMEOUT_DEFAULT;
-use crate::carrier::{LaneKey, Urgency};
-use crate::decoding::Source;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeId;
+use crate::message::call::CALL_TIMEOUT_DEFAULT;
 use crate::node::Node;
-use crate::peer::ReplySlot;
 use crate::pid::AnyPid;
-use crate::wire::{self, Header, MethodKey};
+use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::decoding::Source;
+use crate::remote::peer::ReplySlot;
+use crate::remote::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(
     node: &Node,
@@ -61,7 +61,7 @@ pub(crate) fn cast_named<A: Remote>(
     let no_connection = || CastError::NoConnection(place.clone());
     let peer = node.connected_peer(place).ok_or_else(no_connection)?;
     let wire = Wire::<A>::of();
-    let key = wire.key(&message).ok_or_else(crate::sending::local_only::<A>)?;
+    let key = wire.key(&message).ok_or_else(crate::message::sending::local_only::<A>)?;
     let header = Header::CastNamed { to: name.to_owned(), key };
     let lane = LaneKey(lane_of(name));
     let mut payload = |out: &mut Vec<u8>| A::encode(&message, out);
@@ -78,7 +78,7 @@ fn lane_of(name: &str) -> u64 {
 /// # Errors
 /// [`CastError::BadMessage`]: the message does not serialize.
 pub fn encode_cast<A: Remote>(message: &A::Message) -> Result<(MethodKey, Vec<u8>), CastError> {
-    let key = Wire::<A>::of().key(message).ok_or_else(crate::sending::local_only::<A>)?;
+    let key = Wire::<A>::of().key(message).ok_or_else(crate::message::sending::local_only::<A>)?;
     let mut payload = Vec::new();
     A::encode(message, &mut payload).map_err(|error| CastError::BadMessage(error.to_string()))?;
     Ok((key, payload))

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use crate::actor::info::{Info, NodeEvent};
 use crate::identity::{NodeId, NodeInstance};
-use crate::info::{Info, NodeEvent};
 use crate::node::Node;
-use crate::peer::{Peer, Session};
 use crate::reason::{DownReason, ExitReason};
+use crate::remote::peer::{Peer, Session};
 
 /// Node events kept for a [`Node::node_events`] receiver that lags. Count. Above it the receiver is
 /// told how many it missed.

@@ -10,17 +10,17 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::cell::{AnyCell, Back};
-use crate::decoding::Source;
+use crate::actor::info::{Down, Info};
+use crate::bond::signal::Signal;
 use crate::error::CallError;
-use crate::info::{Down, Info};
-use crate::life::Core;
+use crate::life::cell::{AnyCell, Back};
+use crate::life::core::Core;
+use crate::life::spawn::Options;
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
-use crate::signal::Signal;
-use crate::spawn::Options;
-use crate::wire::MethodKey;
+use crate::remote::decoding::Source;
+use crate::remote::wire::MethodKey;
 
 /// Resolves when the watched actor has ended, or can no longer be seen. Dropping it demonitors.
 ///

@@ -9,15 +9,15 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::carrier::{LaneKey, Outlet, Urgency};
-use crate::cell::AnyCell;
-use crate::decoding::Source;
 use crate::error::{CallError, CastError, SpawnError};
 use crate::identity::NodeInstance;
+use crate::life::cell::AnyCell;
+use crate::node::types::Schemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
-use crate::types::Schemas;
-use crate::wire::{self, CallRef, Header, MethodKey};
+use crate::remote::carrier::{LaneKey, Outlet, Urgency};
+use crate::remote::decoding::Source;
+use crate::remote::wire::{self, CallRef, Header, MethodKey};
 
 /// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
 /// with `Overloaded`.

@@ -1,11 +1,11 @@
 //! Sending through a pid: casts and the by-hand form of calls.
 
 use crate::actor::Actor;
-use crate::call::Call;
-use crate::carrier::LaneKey;
 use crate::error::CastError;
+use crate::message::call::Call;
+use crate::message::reply::Reply;
 use crate::pid::{Pid, Place};
-use crate::reply::Reply;
+use crate::remote::carrier::LaneKey;
 
 impl<A: Actor> Pid<A> {
     /// Sends a message and does not wait.
@@ -59,7 +59,7 @@ impl<A: Actor> Pid<A> {
         let wire = A::wire();
         let wire = wire.as_ref().ok_or_else(local_only::<A>)?;
         let key = wire.key(message).ok_or_else(local_only::<A>)?;
-        let header = crate::wire::Header::Cast { to: any.serial(), key };
+        let header = crate::remote::wire::Header::Cast { to: any.serial(), key };
         let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
         let method = (wire.name, key);
         any.home().send_method(LaneKey(any.serial()), method, &header, &mut payload)

@@ -6,21 +6,21 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::birth::{Answer, Birth};
-use crate::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
-use crate::cell::AnyCell;
-use crate::decoding::{self, Decoding, Source};
+use crate::bond::signal::Signal;
 use crate::error::{CallError, SpawnError};
 use crate::identity::NodeInstance;
+use crate::life::birth::{Answer, Birth};
+use crate::life::cell::AnyCell;
+use crate::life::spawn::Options;
+use crate::message::reply::CallBack;
 use crate::node::Node;
-use crate::peer::{Peer, Session};
+use crate::node::types::Schemas;
 use crate::pid::AnyPid;
 use crate::reason::DownReason;
-use crate::reply::CallBack;
-use crate::signal::Signal;
-use crate::spawn::Options;
-use crate::types::Schemas;
-use crate::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
+use crate::remote::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
+use crate::remote::decoding::{self, Decoding, Source};
+use crate::remote::peer::{Peer, Session};
+use crate::remote::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
 
 /// The runtime's side of the port to other nodes: what a transport hands sessions and envelopes to.
 #[derive(Debug, Clone)]

@@ -52,7 +52,7 @@ impl Node {
     /// The supervisors that no supervisor sees to: the roots of this node's supervision trees.
     #[must_use]
     pub fn supervision_roots(&self) -> Vec<AnyPid> {
-        let supervisor = crate::cell::type_name::<crate::supervisor::Supervisor>();
+        let supervisor = crate::life::cell::type_name::<crate::supervisor::Supervisor>();
         let mut roots = self.cells();
         roots.retain(|cell| !cell.core().is_supervised() && cell.core().type_name() == supervisor);
         roots.into_iter().map(|cell| cell.core().pid().clone()).collect()

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::NodeInstance;
 use crate::node::Node;
-use crate::peer::Peer;
+use crate::remote::peer::Peer;
 
 thread_local! {
     /// On whose behalf this thread decodes, and whose bytes. serde has no context, and postcard

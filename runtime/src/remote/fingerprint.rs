@@ -15,7 +15,7 @@ use serde::de::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::wire::MethodKey;
+use crate::remote::wire::MethodKey;
 
 /// Values a shape may ask for in all. Bounds types that recurse or fan out. Count.
 const ASKS_MAX: usize = 4096;

@@ -7,8 +7,8 @@
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
+use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
-use crate::info::MonitorRef;
 use crate::reason::ExitReason;
 
 /// Identifies a method of an actor type with its whole schema: see `fingerprint`.

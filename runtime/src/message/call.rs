@@ -15,16 +15,16 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::actor::Actor;
-use crate::carrier::LaneKey;
-use crate::cell::AnyCell;
-use crate::decoding::{self, Source};
 use crate::error::{CallError, CastError};
-use crate::peer::{Peer, ReplySlot};
+use crate::life::cell::AnyCell;
+use crate::message::reply::Reply;
+use crate::message::sending::local_only;
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
-use crate::reply::Reply;
-use crate::sending::local_only;
-use crate::wire::{self, CallRef, Header};
+use crate::remote::carrier::LaneKey;
+use crate::remote::decoding::{self, Source};
+use crate::remote::peer::{Peer, ReplySlot};
+use crate::remote::wire::{self, CallRef, Header};
 
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
 pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);

@@ -8,12 +8,12 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::call::Answer;
-use crate::carrier::{LaneKey, Urgency};
-use crate::cell::AnyCell;
 use crate::error::{CallError, CastError};
-use crate::peer::Peer;
-use crate::wire::{self, CallRef, Header};
+use crate::life::cell::AnyCell;
+use crate::message::call::Answer;
+use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::peer::Peer;
+use crate::remote::wire::{self, CallRef, Header};
 
 /// The callee's side of a call: answers it, now or later.
 ///

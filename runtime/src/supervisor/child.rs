@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::{Actor, Spawnable};
-use crate::carrier::BoxFuture;
 use crate::error::SpawnError;
 use crate::identity::NodeId;
+use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::supervision::{ChildRules, Restart, Shutdown};
-use crate::spawn::Spawn;
+use crate::remote::carrier::BoxFuture;
 
 /// How long a child may take to stop unless told otherwise. Source: OTP.
 const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ impl ChildSpec {
                 Ok(spawn.await?.into())
             })
         });
-        let type_name = crate::cell::type_name::<A>();
+        let type_name = crate::life::cell::type_name::<A>();
         Self {
             id: type_name.to_owned(),
             restart: Restart::Permanent,

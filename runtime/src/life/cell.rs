@@ -7,21 +7,21 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::actor::info::{Down, Exit, Info, MonitorRef};
 use crate::actor::{Actor, Wire};
-use crate::decoding::{self, Source};
+use crate::bond::signal::Signal;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeInstance;
-use crate::info::{Down, Exit, Info, MonitorRef};
-use crate::life::Core;
-use crate::mailbox::{Mailbox, Refused};
+use crate::life::core::Core;
+use crate::life::spawn::Options;
+use crate::message::mailbox::{Mailbox, Refused};
+use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::ExitEffect;
 use crate::reason::ExitReason;
-use crate::reply::{CallBack, RemoteReply, ReplyTo};
-use crate::signal::Signal;
-use crate::spawn::Options;
-use crate::wire::MethodKey;
+use crate::remote::decoding::{self, Source};
+use crate::remote::wire::MethodKey;
 
 /// Where the answer of a delivered call goes; casts have none.
 pub(crate) type Back = Option<Arc<CallBack>>;

@@ -1,0 +1,189 @@
+//! The life of an actor, whatever its type: its bonds, and its end.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::life::hosting::KillSwitch;
+use crate::life::spawn::Options;
+use crate::pid::AnyPid;
+use crate::proto::bonds::{Bonds, Farewell};
+use crate::reason::ExitReason;
+
+/// Who waits for the end of an actor, above which those who gave up are swept out. Count.
+const END_WAITERS_SWEEP: usize = 64;
+
+pub(crate) struct Core {
+    pid: AnyPid,
+    type_name: &'static str,
+    supervised: bool,
+    /// Who spawned it linked to itself: when that one ends, so does this one, even if it traps.
+    parent: Option<AnyPid>,
+    life: Mutex<Life>,
+    kill: OnceLock<KillSwitch>,
+}
+
+/// Everything that changes when the actor ends, under one lock: a bond is either made before the
+/// end, and told of it, or refused after it.
+struct Life {
+    bonds: Bonds,
+    end_waiters: Vec<EndWaiter>,
+    sweep_at: usize,
+    /// Why it is about to end, where someone decided that before its task did.
+    verdict: Option<ExitReason>,
+    ended: Option<ExitReason>,
+}
+
+struct EndWaiter {
+    tell: Box<dyn FnOnce(&ExitReason) + Send>,
+    gave_up: Box<dyn Fn() -> bool + Send>,
+}
+
+impl Core {
+    pub(crate) fn new(pid: AnyPid, type_name: &'static str, options: &Options) -> Self {
+        let life = Life {
+            bonds: Bonds::default(),
+            end_waiters: Vec::new(),
+            sweep_at: END_WAITERS_SWEEP,
+            verdict: None,
+            ended: None,
+        };
+        Self {
+            pid,
+            type_name,
+            supervised: options.supervised,
+            parent: options.parent.clone().filter(|_| options.link),
+            life: Mutex::new(life),
+            kill: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> &AnyPid {
+        &self.pid
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// Who spawned it linked to itself.
+    pub(crate) fn parent(&self) -> Option<&AnyPid> {
+        self.parent.as_ref()
+    }
+
+    /// Whether a supervisor sees to its end.
+    pub(crate) fn is_supervised(&self) -> bool {
+        self.supervised
+    }
+
+    pub(crate) fn set_kill_switch(&self, switch: KillSwitch) {
+        let switch = self.kill.get_or_init(|| switch);
+        // A kill that came before the switch has left its verdict, and could do no more.
+        if self.life.lock().verdict.is_some() {
+            switch.kill();
+        }
+    }
+
+    /// Ends the actor at its next await point, for this reason unless another came first.
+    pub(crate) fn kill(&self, reason: ExitReason) {
+        {
+            let mut life = self.life.lock();
+            if life.ended.is_some() {
+                return;
+            }
+            life.verdict.get_or_insert(reason);
+        }
+        if let Some(switch) = self.kill.get() {
+            switch.kill();
+        }
+    }
+
+    /// Runs `act` on the bonds, or says why the actor has ended.
+    pub(crate) fn with_bonds<T>(&self, act: impl FnOnce(&mut Bonds) -> T) -> Result<T, ExitReason> {
+        let mut life = self.life.lock();
+        match &life.ended {
+            Some(reason) => Err(reason.clone()),
+            None => Ok(act(&mut life.bonds)),
+        }
+    }
+
+    pub(crate) fn ended(&self) -> Option<ExitReason> {
+        self.life.lock().ended.clone()
+    }
+
+    /// Calls `tell` when the actor ends, or now if it has. `gave_up` says when that has lost its
+    /// point, so that a long-lived actor does not gather them.
+    pub(crate) fn on_end(
+        &self,
+        tell: Box<dyn FnOnce(&ExitReason) + Send>,
+        gave_up: Box<dyn Fn() -> bool + Send>,
+    ) {
+        let ended = {
+            let mut life = self.life.lock();
+            match &life.ended {
+                Some(reason) => reason.clone(),
+                None => {
+                    if life.end_waiters.len() >= life.sweep_at {
+                        life.end_waiters.retain(|waiter| !(waiter.gave_up)());
+                        life.sweep_at = END_WAITERS_SWEEP.max(2 * life.end_waiters.len());
+                    }
+                    life.end_waiters.push(EndWaiter { tell, gave_up });
+                    return;
+                }
+            }
+        };
+        tell(&ended);
+    }
+
+    /// Resolves to the exit reason once the actor has ended.
+    pub(crate) fn when_ended(&self) -> oneshot::Receiver<ExitReason> {
+        let (sender, receiver) = oneshot::channel();
+        let shared = Arc::new(Mutex::new(Some(sender)));
+        let watched = Arc::clone(&shared);
+        self.on_end(
+            Box::new(move |reason| {
+                if let Some(sender) = shared.lock().take() {
+                    let _ = sender.send(reason.clone());
+                }
+            }),
+            Box::new(move || watched.lock().as_ref().is_none_or(oneshot::Sender::is_closed)),
+        );
+        receiver
+    }
+
+    /// Marks the actor as ended, once; why, whom to tell, and who waits for it.
+    pub(crate) fn end(&self, reason: ExitReason) -> Option<End> {
+        let mut life = self.life.lock();
+        if life.ended.is_some() {
+            return None;
+        }
+        let reason = life.verdict.take().unwrap_or(reason).bounded();
+        life.ended = Some(reason.clone());
+        let waiters = Waiters(std::mem::take(&mut life.end_waiters));
+        Some(End { reason, farewell: life.bonds.take_all(), waiters })
+    }
+}
+
+/// What follows from the end of an actor.
+pub(crate) struct End {
+    pub(crate) reason: ExitReason,
+    pub(crate) farewell: Farewell,
+    pub(crate) waiters: Waiters,
+}
+
+/// Who waits for the end of an actor.
+pub(crate) struct Waiters(Vec<EndWaiter>);
+
+impl Waiters {
+    pub(crate) fn tell(self, reason: &ExitReason) {
+        self.0.into_iter().for_each(|waiter| (waiter.tell)(reason));
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! Other nodes: the port to them, what goes out, what comes in, and what it looks like on the way.
+
+pub(crate) mod carrier;
+pub(crate) mod decoding;
+pub(crate) mod fingerprint;
+pub(crate) mod ingress;
+pub(crate) mod lookup;
+pub(crate) mod on;
+pub(crate) mod peer;
+pub(crate) mod wire;
