@@ -327,6 +327,11 @@ impl Node {
                 Err(_) => ExitReason::NoConnection,
             }
         };
+        self.bounce(to, signal, reason);
+    }
+
+    /// Answers a signal that cannot arrive as its receiver would.
+    pub(crate) fn bounce(&self, to: &AnyPid, signal: Signal, reason: ExitReason) {
         if let Some((back, signal)) = signal.bounced(to, reason) {
             self.signal(&back, signal);
         }

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::actor::info::{Down, Exit, Info, MonitorRef};
+use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Wire};
 use crate::bond::signal::Signal;
 use crate::error::{CallError, CastError};
@@ -18,7 +18,7 @@ use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused};
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
 use crate::node::Node;
 use crate::pid::AnyPid;
-use crate::proto::bonds::ExitEffect;
+use crate::proto::bonds::{Bonds, Effect};
 use crate::reason::ExitReason;
 use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::{self, Source};
@@ -58,66 +58,35 @@ impl dyn AnyCell {
     /// Acts on a signal from `node`'s side of the world.
     pub(crate) fn on_signal(&self, node: &Node, signal: Signal) {
         let core = self.core();
-        match signal {
-            Signal::Link { from } => {
-                if core.with_bonds(|bonds| bonds.link(from.clone())).is_err() {
-                    node.signal(&from, Signal::no_proc_exit(core.pid()));
-                } else {
-                    node.bond(core.pid(), &from);
-                }
-            }
-            Signal::Unlink { from } => {
-                let _ = core.with_bonds(|bonds| bonds.unlink(&from));
-            }
-            Signal::Exit { from, reason, linked } => self.on_exit(from, &reason, linked),
-            Signal::Stop { reason } => self.stop(reason),
-            Signal::Drain { reason } => self.drain(reason),
-            Signal::Kill => core.kill(ExitReason::Killed),
-            Signal::Monitor { watcher, monitor } => {
-                let added = core.with_bonds(|bonds| bonds.add_watcher(watcher.clone(), monitor));
-                if added.is_err() {
-                    let target = core.pid().clone();
-                    let reason = ExitReason::NoProc;
-                    node.signal(&watcher, Signal::Down { monitor, target, reason });
-                } else {
-                    node.bond(core.pid(), &watcher);
-                }
-            }
-            Signal::Demonitor { watcher, monitor } => {
-                let _ = core.with_bonds(|bonds| bonds.remove_watcher(&watcher, monitor));
-            }
-            Signal::Down { monitor, target, reason } => self.on_down(monitor, target, reason),
+        let mut signal = Some(signal);
+        let handle = |bonds: &mut Bonds| Some(bonds.handle(core.pid(), signal.take()?));
+        match (core.with_bonds(handle), signal) {
+            (Ok(effect), _) => self.act(node, effect.unwrap_or(Effect::Nothing)),
+            // It has ended: the same answer as from a pid that never was.
+            (Err(_), Some(signal)) => node.bounce(core.pid(), signal, ExitReason::NoProc),
+            (Err(_), None) => {}
         }
     }
 
-    fn on_exit(&self, from: AnyPid, reason: &ExitReason, linked: bool) {
-        let effect = self.core().with_bonds(|bonds| bonds.on_exit(&from, reason, linked));
+    fn act(&self, node: &Node, effect: Effect) {
         match effect {
-            Ok(ExitEffect::Ends(reason)) => self.core().kill(reason),
-            Ok(ExitEffect::Trapped) => {
-                let exit = Exit { pid: from, reason: reason.clone(), linked };
-                self.push_info(Info::new(Queued(exit)));
-            }
-            Ok(ExitEffect::Ignored) | Err(_) => {}
-        }
-    }
-
-    fn on_down(&self, monitor: MonitorRef, pid: AnyPid, reason: ExitReason) {
-        if self.core().with_bonds(|bonds| bonds.on_down(monitor)) == Ok(true) {
-            self.push_info(Info::new(Down { monitor, pid, reason }));
+            Effect::Nothing => {}
+            Effect::Ends(reason) => self.core().kill(reason),
+            Effect::Stops(reason) => self.stop(reason),
+            Effect::Drains(reason) => self.drain(reason),
+            Effect::Exit(exit) => self.push_info(Info::new(Queued(exit))),
+            Effect::Down(down) => self.push_info(Info::new(down)),
+            Effect::Answer(to, signal) => node.signal(&to, signal),
+            Effect::Bonded(other) => node.bond(self.core().pid(), &other),
         }
     }
 
     /// The session with a node was lost: links and monitors there fire.
-    pub(crate) fn on_node_down(&self, lost: &NodeInstance, reason: &ExitReason) {
-        let fired =
-            self.core().with_bonds(|bonds| bonds.on_node_down(|pid| pid.instance() == lost));
-        let Ok(fired) = fired else { return };
-        for (monitor, target) in fired.monitors {
-            self.on_down(monitor, target, reason.clone());
-        }
-        for pid in fired.links {
-            self.on_exit(pid, reason, true);
+    pub(crate) fn on_node_down(&self, node: &Node, lost: &NodeInstance, reason: &ExitReason) {
+        let lost = |pid: &AnyPid| pid.instance() == lost;
+        let effects = self.core().with_bonds(|bonds| bonds.on_node_down(lost, reason));
+        for effect in effects.into_iter().flatten() {
+            self.act(node, effect);
         }
     }
 }

@@ -141,6 +141,7 @@ impl SessionIngress {
             Header::WhereIs { call, name } => self.on_where_is(call, &name),
             Header::Link { .. }
             | Header::Unlink { .. }
+            | Header::UnlinkAck { .. }
             | Header::Exit { .. }
             | Header::Stop { .. }
             | Header::Drain { .. }
@@ -155,7 +156,12 @@ impl SessionIngress {
         let remote = |serial| AnyPid::new(Arc::clone(&self.peer), serial);
         let (to, signal) = match header {
             Header::Link { from, to } => (to, Signal::Link { from: remote(from) }),
-            Header::Unlink { from, to } => (to, Signal::Unlink { from: remote(from) }),
+            Header::Unlink { from, to, unlink } => {
+                (to, Signal::Unlink { from: remote(from), unlink })
+            }
+            Header::UnlinkAck { from, to, unlink } => {
+                (to, Signal::UnlinkAck { from: remote(from), unlink })
+            }
             Header::Exit { from, to, reason, linked } => {
                 (to, Signal::Exit { from: remote(from), reason, linked })
             }

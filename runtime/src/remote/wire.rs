@@ -64,6 +64,7 @@ pub(crate) enum Header {
     Unlink {
         from: u64,
         to: u64,
+        unlink: u64,
     },
     Exit {
         from: u64,
@@ -102,6 +103,11 @@ pub(crate) enum Header {
     Drain {
         to: u64,
         reason: ExitReason,
+    },
+    UnlinkAck {
+        from: u64,
+        to: u64,
+        unlink: u64,
     },
 }
 

@@ -16,7 +16,7 @@ macro_rules! keeper {
         struct $name(Vec<u32>);
 
         #[actor(name = $wire, capacity = 4, overflow = $overflow, spawnable = false,
-                                                                crate = starlings_runtime)]
+                                                                        crate = starlings_runtime)]
         impl $name {
             fn init() -> Self {
                 Self(Vec::new())

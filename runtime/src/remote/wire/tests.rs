@@ -31,7 +31,7 @@ fn headers_have_golden_bytes() {
         (Header::Spawned { call, serial: 7 }, &[6, 172, 2, 7]),
         (Header::SpawnFailed { call, error: SpawnError::Timeout }, &[7, 172, 2, 7]),
         (Header::Link { from: 1, to: 2 }, &[8, 1, 2]),
-        (Header::Unlink { from: 1, to: 2 }, &[9, 1, 2]),
+        (Header::Unlink { from: 1, to: 2, unlink: 300 }, &[9, 1, 2, 172, 2]),
         (
             Header::Exit { from: 1, to: 2, reason: ExitReason::Killed, linked: true },
             &[10, 1, 2, 2, 1],
@@ -46,6 +46,7 @@ fn headers_have_golden_bytes() {
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
         (Header::Drain { to: 2, reason: ExitReason::Shutdown }, &[17, 2, 1]),
+        (Header::UnlinkAck { from: 1, to: 2, unlink: 300 }, &[18, 1, 2, 172, 2]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();
