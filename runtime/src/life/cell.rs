@@ -16,6 +16,7 @@ use crate::life::core::Core;
 use crate::life::spawn::Options;
 use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused};
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
+use crate::message::trace::{self, Trace};
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Effect};
@@ -122,7 +123,8 @@ impl<A: Actor> ActorCell<A> {
     }
 
     pub(crate) fn push(&self, message: A::Message) -> Result<(), CastError> {
-        self.settle(self.mailbox.push(message)).map_err(|refused| self.refused(&refused))
+        self.settle(self.mailbox.push(message, self.trace()))
+            .map_err(|refused| self.refused(&refused))
     }
 
     /// Appends a message, or gives it back; answers and counts what it dropped.
@@ -153,14 +155,25 @@ impl<A: Actor> ActorCell<A> {
         self: &Arc<Self>,
         message: A::Message,
     ) -> Result<Option<BoxFuture<'static, bool>>, CastError> {
-        match self.settle(self.mailbox.push(message)) {
+        let trace = self.trace();
+        match self.settle(self.mailbox.push(message, trace)) {
             Ok(()) => Ok(None),
             Err(Refused::Full(message)) if A::OVERFLOW == Overflow::Wait => {
                 let cell = Arc::clone(self);
-                Ok(Some(Box::pin(async move { cell.mailbox.push_wait(message).await.is_ok() })))
+                Ok(Some(Box::pin(
+                    async move { cell.mailbox.push_wait(message, trace).await.is_ok() },
+                )))
             }
             Err(refused) => Err(self.refused(&refused)),
         }
+    }
+
+    /// The trace of a message that is sent to it now, if somebody listens.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        if !trace::is_wanted() {
+            return None;
+        }
+        self.core.pid().home().owner().map(|node| trace::outgoing(&node))
     }
 
     #[cold]
@@ -198,7 +211,7 @@ impl<A: Actor> AnyCell for ActorCell<A> {
     fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back) {
         let reply = ReplyTo(back.clone().map(RemoteReply));
         let outcome = self.decode(source, key, payload, reply).and_then(|message| {
-            let pushed = self.mailbox.push_sized(message, payload.len());
+            let pushed = self.mailbox.push_sized(message, self.trace(), payload.len());
             self.settle(pushed).map_err(|refused| match refused {
                 Refused::Full(_) => CallError::Overloaded,
                 Refused::Closed(_) => CallError::NoProc,

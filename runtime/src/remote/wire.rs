@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
+use crate::message::trace::Trace;
 use crate::reason::ExitReason;
 
 /// Identifies a method of an actor type with its whole schema: see `fingerprint`.
@@ -109,6 +110,8 @@ pub(crate) enum Header {
         to: u64,
         unlink: u64,
     },
+    /// Tail: another envelope, of a cast or call, which belongs to this trace.
+    Traced(Trace),
 }
 
 /// What a remote spawn asks for.
@@ -124,6 +127,8 @@ pub(crate) struct SpawnRequest {
     pub(crate) monitor: Option<MonitorRef>,
     pub(crate) name: Option<String>,
     pub(crate) timeout_ms: u32,
+    /// Scope, unless it is the default one, and group.
+    pub(crate) group: Option<(Option<String>, String)>,
 }
 
 /// Appends `header` to `out`.
@@ -142,6 +147,7 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
             | Header::Call { .. }
             | Header::Reply { .. }
             | Header::Spawn(_)
+            | Header::Traced(_)
     );
     if has_payload || tail.is_empty() {
         Ok((header, tail))
