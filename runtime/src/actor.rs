@@ -35,6 +35,11 @@ pub trait Actor: Sized + Send + 'static {
     /// Messages its mailbox holds. When full, `cast` answers `Overloaded`.
     const CAPACITY: usize = mailbox::CAPACITY_DEFAULT;
 
+    /// Whether a stop takes effect at the next await point, as an exit does, and not after the message
+    /// at hand: for an actor that has one thing to do in its life.
+    #[doc(hidden)]
+    const STOP_KILLS: bool = false;
+
     /// Makes the state. The spawn is answered when this returns; an error means there is no child.
     fn init(args: Self::Args, cx: &mut Cx<Self>) -> impl Future<Output = Result<Self>> + Send;
 

@@ -177,7 +177,8 @@ impl From<CastError> for SpawnError {
     }
 }
 
-struct Listed<'a>(&'a [String]);
+/// Names as people read them.
+pub(crate) struct Listed<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@
 //! | writing an actor | `actor`: its traits, context and events |
 //! | sending to it | `message`: casts, calls, replies, the mailbox |
 //! | its life | `life`: spawn, birth, its loop (`resident`), its task (`hosting`), its record (`cell`, `core`) |
+//! | functions run on other nodes | `function`: `run` (the asker), `running` (the run), `registered` |
 //! | its bonds | `proto::bonds` (decides), `bond` |
 //! | supervision | `proto::supervision` (decides), `supervisor` |
 //! | the node | `node`: its tables, names, types, members and counters |
@@ -15,6 +16,7 @@
 mod actor;
 mod bond;
 mod error;
+mod function;
 mod identity;
 mod life;
 mod message;
@@ -30,6 +32,10 @@ pub use actor::info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
 pub use bond::monitor::Monitor;
 pub use error::{CallError, CastError, SpawnError};
+pub use function::error::RunError;
+pub use function::run::{MultiRun, Run};
+pub use function::running::{FunctionArgs, Running};
+pub use function::{RemoteFunction, function_key};
 pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
 pub use life::spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
 pub use message::call::{
@@ -56,7 +62,7 @@ pub use remote::ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
 pub use remote::on::On;
 pub use remote::wire::{CallRef, MethodKey, append, decode};
-pub use starlings_macros::actor;
+pub use starlings_macros::{actor, remote};
 pub use supervisor::child::{ChildSpec, Placement, spec, spec_on};
 pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};
 

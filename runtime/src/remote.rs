@@ -7,4 +7,5 @@ pub(crate) mod ingress;
 pub(crate) mod lookup;
 pub(crate) mod on;
 pub(crate) mod peer;
+pub(crate) mod together;
 pub(crate) mod wire;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
+use crate::function::error::RunError;
 use crate::reason::ExitReason;
 
 /// Identifies a method of an actor type with its whole schema: see `fingerprint`.
@@ -99,6 +100,21 @@ pub(crate) enum Header {
         call: CallRef,
         name: String,
     },
+    /// Tail: the encoded arguments. The output comes as a `Reply`.
+    Run(RunRequest),
+    RunFailed {
+        call: CallRef,
+        error: RunError,
+    },
+}
+
+/// Which function is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunRequest {
+    pub(crate) call: CallRef,
+    pub(crate) name: String,
+    /// Fingerprint of the schemas of arguments and output; a mismatch is `BadArguments`.
+    pub(crate) key: MethodKey,
 }
 
 /// What a remote spawn asks for.
@@ -132,6 +148,7 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
             | Header::Call { .. }
             | Header::Reply { .. }
             | Header::Spawn(_)
+            | Header::Run(_)
     );
     if has_payload || tail.is_empty() {
         Ok((header, tail))

@@ -177,3 +177,27 @@ impl Watcher {
         self.exits.push(exit);
     }
 }
+
+/// Refuses some of its own values when decoded: bytes that do not decode though the schema is right.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Picky(pub(crate) u8);
+
+impl serde::Serialize for Picky {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Picky {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            13 => Err(serde::de::Error::custom("13")),
+            other => Ok(Self(other)),
+        }
+    }
+}

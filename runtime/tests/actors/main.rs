@@ -7,6 +7,7 @@ mod bridge;
 mod by_hand;
 mod endings;
 mod fixture;
+mod functions;
 mod messages;
 mod pids;
 mod remote;

@@ -45,6 +45,11 @@ fn headers_have_golden_bytes() {
             &[15, 1, 9, 2, 5, 1, 110],
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
+        (
+            Header::Run(RunRequest { call, name: name(), key }),
+            &[17, 172, 2, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8],
+        ),
+        (Header::RunFailed { call, error: RunError::Panicked(name()) }, &[18, 172, 2, 4, 1, 110]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();
@@ -81,6 +86,7 @@ fn what_is_no_envelope_is_refused_whatever_it_is() {
         let _ = split(&bytes);
     }
     assert!(split(&[12, 2, 0]).is_err(), "a kill has no payload");
+    assert!(split(&[18, 172, 2, 8, 0]).is_err(), "nor has the failure of a run");
     assert!(split(&[200]).is_err());
     assert!(split(&[]).is_err());
 }
