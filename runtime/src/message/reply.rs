@@ -31,11 +31,19 @@ enum To<R> {
 
 impl<R> Reply<R> {
     /// Sends the answer. A caller that has given up does not see it.
-    pub fn send(mut self, value: R) {
-        match self.to.take() {
-            Some(To::Here(sender)) => drop(sender.send(Ok(value))),
-            Some(To::There(remote, encode)) => remote.send(&mut |out| encode(&value, out)),
-            None => {}
+    pub fn send(self, value: R) {
+        self.answer(Ok(value));
+    }
+
+    /// Sends the answer, or that there will be none.
+    pub(crate) fn answer(mut self, answer: Answer<R>) {
+        match (self.to.take(), answer) {
+            (Some(To::Here(sender)), answer) => drop(sender.send(answer)),
+            (Some(To::There(remote, encode)), Ok(value)) => {
+                remote.send(&mut |out| encode(&value, out));
+            }
+            (Some(To::There(remote, _)), Err(error)) => remote.fail(error),
+            (None, _) => {}
         }
     }
 }
@@ -141,6 +149,13 @@ impl RemoteReply {
         if let Err(CastError::BadMessage(why)) = sent {
             back.refuse(CallError::BadMessage(format!("the reply: {why}")));
         }
+    }
+}
+
+impl RemoteReply {
+    fn fail(self, error: CallError) {
+        *self.0.state.lock() = BackState::Sent;
+        self.0.refuse(error);
     }
 }
 
