@@ -48,6 +48,7 @@ pub use starlings_registry::{
     Change, GroupError, GroupEvent, Groups, GroupsError, Key, KeyError, Metadata, MonitorId,
     NameConflict, NameError, Names, NamesError, OnConflict, Registry, TooManyMonitors,
 };
+pub use starlings_runtime::interop;
 pub use starlings_runtime::{
     ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
     ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,

@@ -11,6 +11,7 @@
 //! | its bonds | `proto::bonds` (decides), `bond` |
 //! | supervision | `proto::supervision` (decides), `supervisor` |
 //! | the node | `node`: its tables, names, types, members and counters |
+//! | actors of ractor | [`interop`] |
 //! | other nodes | `remote`: `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint` |
 
 mod actor;
@@ -18,6 +19,7 @@ mod bond;
 mod error;
 mod function;
 mod identity;
+pub mod interop;
 mod life;
 mod message;
 mod node;

@@ -9,6 +9,7 @@ mod endings;
 mod fixture;
 mod forwarding;
 mod functions;
+mod interop;
 mod messages;
 mod named;
 mod pids;
