@@ -1,112 +1,25 @@
 //! Functions run on other nodes. By meaning from OTP's `erpc_SUITE`.
 
+mod fixture;
+
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{
-    AnyPid, Cx, ExitReason, Incarnation, MonitorRef, Node, NodeId, NodeInstance, NodeParts, Pid,
-    RemoteFunction, Result, RunError, actor, remote,
+    AnyPid, Cx, ExitReason, Incarnation, MonitorRef, Node, NodeId, NodeInstance, NodeParts,
+    RemoteFunction, RunError, actor, remote,
 };
 use tokio::time::Instant;
 
+use self::fixture::{
+    Stuck, boom, counted, divide, double, hang, meet, node, pick, skewed, skewed_output, step,
+    stuck, unnamed, whereabouts,
+};
 use crate::bridge::Bridge;
 use crate::fixture::{
     Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, eventually,
 };
-
-/// Where it runs.
-#[remote(name = "test.whereabouts", crate = starlings_runtime)]
-fn whereabouts(node: &Node) -> NodeId {
-    node.name().clone()
-}
-
-#[remote(name = "test.double", crate = starlings_runtime)]
-async fn double(n: i64) -> i64 {
-    tokio::task::yield_now().await;
-    2 * n
-}
-
-#[remote(name = "test.divide", crate = starlings_runtime)]
-fn divide(a: i64, b: i64) -> Result<i64, String> {
-    if b == 0 { Err("by nothing".to_owned()) } else { Ok(a / b) }
-}
-
-#[remote(name = "test.boom", crate = starlings_runtime)]
-fn boom(why: String) {
-    panic!("{why}");
-}
-
-/// Counts itself, and does not return.
-#[remote(name = "test.hang", crate = starlings_runtime)]
-async fn hang(node: &Node) {
-    count(node);
-    std::future::pending::<()>().await;
-}
-
-/// Counts itself.
-#[remote(name = "test.step", crate = starlings_runtime)]
-fn step(node: &Node) -> u64 {
-    count(node)
-}
-
-/// Returns once so many runs have come to the counter.
-#[remote(name = "test.meet", crate = starlings_runtime)]
-async fn meet(counter: Pid<Counter>, wanted: i64) -> i64 {
-    counter.add(1).unwrap();
-    while counter.get().await.unwrap() < wanted {
-        tokio::task::yield_now().await;
-    }
-    wanted
-}
-
-#[remote(name = "test.pick", crate = starlings_runtime)]
-fn pick(value: Picky) -> Picky {
-    Picky(value.0 + 1)
-}
-
-#[remote(crate = starlings_runtime)]
-fn unnamed() {}
-
-/// The function of another build: the name of one, and other arguments.
-#[remote(name = "test.double", crate = starlings_runtime)]
-fn skewed(text: String) -> i64 {
-    i64::try_from(text.len()).unwrap()
-}
-
-/// The name of a function, and another output.
-#[remote(name = "test.step", crate = starlings_runtime)]
-fn skewed_output() -> String {
-    String::new()
-}
-
-#[derive(Debug, Default)]
-struct Count(AtomicU64);
-
-fn count(node: &Node) -> u64 {
-    node.extension(Count::default).0.fetch_add(1, Ordering::SeqCst) + 1
-}
-
-fn counted(node: &Node) -> u64 {
-    node.extension(Count::default).0.load(Ordering::SeqCst)
-}
-
-fn node(name: &str) -> Node {
-    let instance = NodeInstance { node: name.parse().unwrap(), incarnation: Incarnation(1) };
-    let mut parts = NodeParts::new(instance);
-    parts.add_spawnable::<Counter>().unwrap();
-    parts.add_function::<whereabouts>().unwrap();
-    parts.add_function::<double>().unwrap();
-    parts.add_function::<divide>().unwrap();
-    parts.add_function::<boom>().unwrap();
-    parts.add_function::<hang>().unwrap();
-    parts.add_function::<step>().unwrap();
-    parts.add_function::<meet>().unwrap();
-    parts.add_function::<pick>().unwrap();
-    parts.start()
-}
 
 /// Links or monitors the functions it spawns.
 #[derive(Debug)]
@@ -272,32 +185,9 @@ fn errors_tell_whether_a_function_may_have_run() {
     assert!(!may_have_run.iter().any(RunError::is_retry_safe));
 }
 
-/// A node whose only thread stands still.
-struct Stuck {
-    node: Node,
-    release: mpsc::Sender<()>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn stuck(name: &str) -> Stuck {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(1).enable_all().build().unwrap();
-    let node = {
-        let _entered = runtime.enter();
-        node(name)
-    };
-    let ((release, released), (blocked, is_blocked)) = (mpsc::channel(), mpsc::channel());
-    runtime.spawn(async move {
-        blocked.send(()).unwrap();
-        let _ = released.recv();
-    });
-    is_blocked.recv().unwrap();
-    Stuck { node, release, _runtime: runtime }
-}
-
 #[test]
 fn a_timeout_comes_on_time_from_a_peer_that_is_stuck() {
-    let Stuck { node: b, release, _runtime } = stuck("b@h");
+    let Stuck { node: b, release, runtime } = stuck("b@h");
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     here.block_on(async {
         let a = node("a@h");
@@ -315,7 +205,7 @@ fn a_timeout_comes_on_time_from_a_peer_that_is_stuck() {
         assert_eq!(there.run(step, ()).await, Ok(2));
         eventually("nothing is left", async || b.actors_count() == 0).await;
     });
-    _runtime.shutdown_background();
+    runtime.shutdown_background();
 }
 
 #[tokio::test]
@@ -414,7 +304,7 @@ fn names_are_stable_and_unique() {
     parts.add_function::<double>().unwrap();
     parts.add_function::<double>().unwrap();
     let taken = parts.add_function::<skewed>().unwrap_err().to_string();
-    assert!(taken.contains("functions::double") && taken.contains("functions::skewed"), "{taken}");
+    assert!(taken.contains("::double") && taken.contains("::skewed"), "{taken}");
     parts.add_spawnable::<Named>().unwrap();
     let taken = parts.add_function::<as_the_actor>().unwrap_err().to_string();
     assert!(taken.contains("Named") && taken.contains("as_the_actor"), "{taken}");

@@ -1,5 +1,7 @@
 //! Actors of ractor behind pids of ours.
 
+mod worker;
+
 use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,78 +11,10 @@ use std::time::Duration;
 use starlings_runtime::interop::{self, Hosted, ractor};
 use starlings_runtime::{CastError, ExitReason, Node, Pid, SPAWN_TIMEOUT_DEFAULT, SpawnError};
 
-use self::ractor::{
-    Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, RpcReplyPort, SupervisionEvent,
-};
+use self::ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use self::worker::{Message, Seen, Start, Worker};
 use crate::bridge::Bridge;
 use crate::fixture::{Watcher, WatcherMethods as _, eventually, node};
-
-/// What is seen of a worker from outside.
-#[derive(Debug, Default)]
-struct Seen {
-    post_stop: AtomicBool,
-}
-
-/// An actor as ractor's users write it.
-struct Worker(Arc<Seen>);
-
-enum Message {
-    Add(u64),
-    Get(RpcReplyPort<u64>),
-    Fail,
-    Panic,
-    Stop(Option<&'static str>),
-    Hang,
-}
-
-/// How `pre_start` is to go.
-enum Start {
-    Well,
-    Fail,
-    Panic,
-    Hang,
-}
-
-impl Actor for Worker {
-    type Msg = Message;
-    type State = u64;
-    type Arguments = Start;
-
-    async fn pre_start(
-        &self,
-        _: ActorRef<Message>,
-        start: Start,
-    ) -> Result<u64, ActorProcessingErr> {
-        match start {
-            Start::Well => Ok(0),
-            Start::Fail => Err("no luck".into()),
-            Start::Panic => panic!("bad luck"),
-            Start::Hang => std::future::pending().await,
-        }
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut u64,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Add(n) => *state += n,
-            Message::Get(reply) => drop(reply.send(*state)),
-            Message::Fail => return Err("no luck".into()),
-            Message::Panic => panic!("bad luck"),
-            Message::Stop(why) => myself.stop(why.map(str::to_owned)),
-            Message::Hang => std::future::pending().await,
-        }
-        Ok(())
-    }
-
-    async fn post_stop(&self, _: ActorRef<Message>, _: &mut u64) -> Result<(), ActorProcessingErr> {
-        self.0.post_stop.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-}
 
 /// A worker, and all that is to be gone when it has ended.
 struct Hosting {
