@@ -14,7 +14,7 @@ fn total(prices: Vec<u32>, discount: u32) -> Result<u32, String> {
 
 /// Where it runs: not an argument, but the node that runs it.
 #[remote(name = "example.whereabouts")]
-async fn whereabouts(node: &Node) -> NodeId {
+fn whereabouts(node: &Node) -> NodeId {
     node.name().clone()
 }
 

@@ -112,14 +112,14 @@ impl From<CastError> for CallError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// That node does not know the type.
+    /// That node does not know the type, or the function.
     #[error("{name:?} is not spawnable on {node}; it knows: {}", Listed(known))]
     NotSpawnable {
         /// Where it was asked for.
         node: NodeId,
         /// What was asked for.
         name: String,
-        /// What can be had there.
+        /// What can be had there, types and functions.
         known: Vec<String>,
     },
     /// That node does not spawn this type for us.

@@ -67,6 +67,11 @@ impl TypeTable {
         self.names_of(|spawnable| spawnable.function().is_some())
     }
 
+    /// What can be spawned: types and functions.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        self.names_of(|_| true)
+    }
+
     fn names_of(&self, wanted: impl Fn(&dyn SpawnableType) -> bool) -> Vec<String> {
         let wanted = self.types.iter().filter(|(_, spawnable)| wanted(&***spawnable));
         wanted.map(|(name, _)| (*name).to_owned()).collect()

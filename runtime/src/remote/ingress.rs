@@ -238,7 +238,7 @@ impl SessionIngress {
             None => birth.fail(SpawnError::NotSpawnable {
                 node: self.node.name().clone(),
                 name: request.type_name,
-                known: self.node.spawnable_names(),
+                known: self.node.types().all_names(),
             }),
         }
     }

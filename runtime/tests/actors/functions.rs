@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{
     AnyPid, Cx, ExitReason, Incarnation, MonitorRef, Node, NodeId, NodeInstance, NodeParts,
-    RemoteFunction, RunError, actor, remote,
+    RemoteFunction, RunError, SpawnError, actor, remote,
 };
 use tokio::time::Instant;
 
@@ -78,6 +78,11 @@ async fn a_run_without_an_output_says_why() {
     assert_eq!(known.iter().cloned().collect::<BTreeSet<_>>(), expected, "functions only");
     let name = unnamed::NAME.to_owned();
     assert_eq!(unknown, Err(RunError::NotRunnable { node: b.name().clone(), name, known }));
+    let unknown = there.spawn_fn(unnamed, ()).await;
+    let Err(SpawnError::NotSpawnable { known, .. }) = unknown else { panic!("{unknown:?}") };
+    assert!(
+        known.contains(&"test.double".to_owned()) && known.contains(&"test.counter".to_owned())
+    );
     let nowhere: NodeId = "c@h".parse().unwrap();
     assert_eq!(a.on(&nowhere).run(double, 1).await, Err(RunError::NoConnection(nowhere)));
     let late = there.run(hang, ()).timeout(Duration::from_millis(20)).await;
