@@ -28,8 +28,8 @@ use crate::node::Node;
 use crate::remote::fingerprint;
 use crate::remote::wire::MethodKey;
 
-/// A function that other nodes can run by its name. Written by `#[remote]`; by hand, it is a type
-/// without a value's worth of state that says what to run.
+/// A function that other nodes can run by its name. `#[remote]` writes it for the type that it makes of
+/// a function.
 ///
 /// Arguments and output travel, so both are of types that serde can write and read back.
 ///

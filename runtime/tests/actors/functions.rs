@@ -7,43 +7,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{
-    AnyPid, Cx, ExitReason, Incarnation, MonitorRef, Node, NodeId, NodeInstance, NodeParts,
+    DownReason, ExitReason, Incarnation, Node, NodeId, NodeInstance, NodeParts, OutletError,
     RemoteFunction, RunError, SpawnError, actor, remote,
 };
 use tokio::time::Instant;
 
 use self::fixture::{
-    Stuck, boom, counted, divide, double, hang, meet, node, pick, skewed, skewed_output, step,
-    stuck, unnamed, whereabouts,
+    Caller, CallerMethods as _, Stuck, boom, counted, divide, double, hang, meet, node, pick,
+    session_that_refuses, skewed, skewed_output, step, stuck, unnamed, whereabouts,
 };
 use crate::bridge::Bridge;
 use crate::fixture::{
     Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, eventually,
 };
-
-/// Links or monitors the functions it spawns.
-#[derive(Debug)]
-struct Caller;
-
-#[actor(crate = starlings_runtime)]
-impl Caller {
-    fn init() -> Self {
-        Self
-    }
-
-    #[call]
-    async fn hang_on(&mut self, node: NodeId, cx: &mut Cx<Self>) -> AnyPid {
-        let spawn = cx.node().on(&node).spawn_fn(hang, ()).from(cx).linked();
-        spawn.await.unwrap().into()
-    }
-
-    #[call]
-    async fn watch_on(&mut self, node: NodeId, cx: &mut Cx<Self>) -> (AnyPid, MonitorRef) {
-        let spawn = cx.node().on(&node).spawn_fn(boom, "boom".to_owned()).from(cx).monitored();
-        let (pid, monitor) = spawn.await.unwrap();
-        (pid.into(), monitor)
-    }
-}
 
 #[tokio::test]
 async fn a_function_runs_where_it_is_asked_to() {
@@ -105,6 +81,12 @@ async fn another_schema_is_refused_and_nothing_runs() {
     assert!(matches!(refused, Err(RunError::BadArguments(_))), "{refused:?}");
     let refused = there.run(pick, Picky(12)).await;
     assert!(matches!(refused, Err(RunError::BadOutput(_))), "it ran: {refused:?}");
+    let refused = there.run(pick, Picky(65)).await;
+    assert!(matches!(refused, Err(RunError::BadOutput(_))), "it ran: {refused:?}");
+    let spawned = b.counters().read().spawned;
+    let refused = there.run(pick, Picky(66)).await;
+    assert!(matches!(refused, Err(RunError::BadArguments(_))), "{refused:?}");
+    assert_eq!(b.counters().read().spawned, spawned, "nothing was sent");
     assert_eq!(there.run(pick, Picky(1)).await, Ok(Picky(2)));
 }
 
@@ -146,6 +128,21 @@ async fn a_run_is_lost_with_its_session_and_with_its_node() {
     assert_eq!(stopped.await.unwrap(), Err(RunError::Down(ExitReason::Shutdown)));
     assert_eq!(a.on(c.name()).run(step, ()).await, Err(RunError::ShuttingDown));
     assert_eq!(counted(&c), 0, "it did not run: what the node kept is gone, and nothing came");
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_sent_says_why() {
+    let (a, b) = (node("a@h"), node("b@h"));
+    let too_large = OutletError::TooLarge { bytes: 9, bytes_max: 8 };
+    for (refusal, error) in [
+        (OutletError::Overloaded, RunError::Overloaded),
+        (too_large.clone(), RunError::BadArguments(too_large.to_string())),
+        (OutletError::Closed, RunError::NoConnection(b.name().clone())),
+    ] {
+        let session = session_that_refuses(&a, &b, refusal);
+        assert_eq!(a.on(b.name()).run(double, 1).await, Err(error));
+        session.down(DownReason::Closed);
+    }
 }
 
 #[tokio::test]

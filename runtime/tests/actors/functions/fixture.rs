@@ -1,9 +1,13 @@
 //! The functions that the tests run, and nodes that know most of them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
-use starlings_runtime::{Incarnation, Node, NodeId, NodeInstance, NodeParts, Pid, Result, remote};
+use starlings_runtime::{
+    AnyPid, BoxFuture, Cx, DownReason, Incarnation, LaneKey, MonitorRef, Node, NodeId,
+    NodeInstance, NodeParts, Outlet, OutletError, Pid, Result, SessionInfo, SessionIngress,
+    Urgency, WireError, actor, remote,
+};
 
 use crate::fixture::{Counter, CounterMethods as _, Picky};
 
@@ -119,4 +123,55 @@ pub(crate) fn stuck(name: &str) -> Stuck {
     });
     is_blocked.recv().unwrap();
     Stuck { node, release, runtime }
+}
+
+/// Links or monitors the functions it spawns.
+#[derive(Debug)]
+pub(crate) struct Caller;
+
+#[actor(crate = starlings_runtime)]
+impl Caller {
+    fn init() -> Self {
+        Self
+    }
+
+    #[call]
+    async fn hang_on(&mut self, node: NodeId, cx: &mut Cx<Self>) -> AnyPid {
+        let spawn = cx.node().on(&node).spawn_fn(hang, ()).from(cx).linked();
+        spawn.await.unwrap().into()
+    }
+
+    #[call]
+    async fn watch_on(&mut self, node: NodeId, cx: &mut Cx<Self>) -> (AnyPid, MonitorRef) {
+        let spawn = cx.node().on(&node).spawn_fn(boom, "boom".to_owned()).from(cx).monitored();
+        let (pid, monitor) = spawn.await.unwrap();
+        (pid.into(), monitor)
+    }
+}
+
+/// A session whose outlet takes nothing.
+#[derive(Debug)]
+struct Refusing(OutletError);
+
+impl Outlet for Refusing {
+    fn send(
+        &self,
+        _: LaneKey,
+        _: Urgency,
+        _: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Result<(), OutletError> {
+        Err(self.0.clone())
+    }
+
+    fn ready(&self, _: LaneKey) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn close(&self, _: DownReason) {}
+}
+
+pub(crate) fn session_that_refuses(a: &Node, b: &Node, error: OutletError) -> SessionIngress {
+    let (peer, greeting) = (b.instance().clone(), b.ingress().greeting());
+    let info = SessionInfo { peer, hidden: false, greeting };
+    a.ingress().session_up(info, Arc::new(Refusing(error))).unwrap()
 }
