@@ -10,8 +10,8 @@ impl<R: Send + 'static> Reply<R> {
     ///
     /// Nothing waits in the actor that forwards: it goes on with its next message, and may end. The
     /// first call is answered within the timeout of `call`, 5 s unless set, with `Timeout` at the
-    /// latest; the first caller's own timeout counts beside it. To an actor of this node the reply itself can
-    /// be sent in a message instead, which is cheaper.
+    /// latest; the first caller's own timeout counts beside it. To an actor of this node the reply
+    /// itself can be sent in a message instead, which is cheaper.
     ///
     /// An error is handed on as it is: a `NoProc` of `call` is a `NoProc` of the first call, though the
     /// actor in between has handled that.
