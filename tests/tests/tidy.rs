@@ -147,9 +147,8 @@ fn nothing_is_static() {
 fn ractor_has_one_door() {
     let mut complaints = Vec::new();
     for (path, text) in sources(&["src", "runtime", "transport", "registry", "cache", "shell"]) {
-        // How actors are hosted, and how those of ractor get pids, with the tests of that.
-        let is_door = path == "runtime/src/life/hosting.rs"
-            || path == "runtime/src/interop.rs"
+        // How actors of ractor get pids, with the tests of that.
+        let is_door = path == "runtime/src/interop.rs"
             || path.starts_with("runtime/src/interop/")
             || path.starts_with("runtime/tests/actors/interop");
         if !is_door {

@@ -7,7 +7,6 @@ use crate::function::RemoteFunction;
 use crate::function::error::RunError;
 use crate::function::running::{self, RunBack, Running};
 use crate::life::birth::Birth;
-use crate::life::spawn::Options;
 use crate::node::Node;
 use crate::node::types::{SpawnableType, TypeOf};
 use crate::remote::decoding::{self, Source};
@@ -82,8 +81,8 @@ impl<F: RemoteFunction> SpawnableType for Registered<F> {
         vec![self.run_key]
     }
 
-    fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth) {
-        self.actor.start(source, args, options, birth);
+    fn start(&self, source: Source<'_>, args: &[u8], birth: Birth) {
+        self.actor.start(source, args, birth);
     }
 
     fn function(&self) -> Option<&dyn RunnableFunction> {

@@ -49,6 +49,11 @@ impl<R> Reply<R> {
 }
 
 impl<R> Reply<R> {
+    /// Answers with an error in place of a value.
+    pub fn fail(self, error: CallError) {
+        self.answer(Err(error));
+    }
+
     /// A reply for a message that is only encoded: its answer goes over the wire.
     pub(crate) fn nowhere() -> Self {
         Self { to: None }
@@ -141,6 +146,11 @@ impl CallBack {
 }
 
 impl RemoteReply {
+    fn fail(self, error: CallError) {
+        *self.0.state.lock() = BackState::Sent;
+        self.0.refuse(error);
+    }
+
     fn send(self, encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>) {
         let back = &self.0;
         *back.state.lock() = BackState::Sent;
@@ -149,13 +159,6 @@ impl RemoteReply {
         if let Err(CastError::BadMessage(why)) = sent {
             back.refuse(CallError::BadMessage(format!("the reply: {why}")));
         }
-    }
-}
-
-impl RemoteReply {
-    fn fail(self, error: CallError) {
-        *self.0.state.lock() = BackState::Sent;
-        self.0.refuse(error);
     }
 }
 

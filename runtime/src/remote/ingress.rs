@@ -145,8 +145,10 @@ impl SessionIngress {
             Header::RunFailed { call, error } => self.on_run_failed(call, error),
             Header::Link { .. }
             | Header::Unlink { .. }
+            | Header::UnlinkAck { .. }
             | Header::Exit { .. }
             | Header::Stop { .. }
+            | Header::Drain { .. }
             | Header::Kill { .. }
             | Header::Monitor { .. }
             | Header::Demonitor { .. }
@@ -158,11 +160,17 @@ impl SessionIngress {
         let remote = |serial| AnyPid::new(Arc::clone(&self.peer), serial);
         let (to, signal) = match header {
             Header::Link { from, to } => (to, Signal::Link { from: remote(from) }),
-            Header::Unlink { from, to } => (to, Signal::Unlink { from: remote(from) }),
+            Header::Unlink { from, to, unlink } => {
+                (to, Signal::Unlink { from: remote(from), unlink })
+            }
+            Header::UnlinkAck { from, to, unlink } => {
+                (to, Signal::UnlinkAck { from: remote(from), unlink })
+            }
             Header::Exit { from, to, reason, linked } => {
                 (to, Signal::Exit { from: remote(from), reason, linked })
             }
             Header::Stop { to, reason } => (to, Signal::Stop { reason }),
+            Header::Drain { to, reason } => (to, Signal::Drain { reason }),
             Header::Kill { to } => (to, Signal::Kill),
             Header::Monitor { watcher, monitor, to } => {
                 (to, Signal::Monitor { watcher: remote(watcher), monitor })
@@ -227,10 +235,10 @@ impl SessionIngress {
             ..Options::default()
         };
         let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
-        let birth = Birth { options: options.clone(), answer };
+        let birth = Birth { options, answer };
         match self.node.spawnable(&request.type_name) {
             Some(spawnable) if spawnable.args_key() == request.args => {
-                spawnable.start(self.source(), args, options, birth);
+                spawnable.start(self.source(), args, birth);
             }
             Some(_) => birth.fail(SpawnError::BadArguments(
                 "the arguments have another schema here".to_owned(),

@@ -276,7 +276,7 @@ impl Peer {
         }
         let bonded = std::mem::take(&mut *self.bonded.lock());
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
-            cell.on_node_down(&self.instance, reason);
+            cell.on_node_down(node, &self.instance, reason);
         }
     }
 

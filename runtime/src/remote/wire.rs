@@ -65,6 +65,7 @@ pub(crate) enum Header {
     Unlink {
         from: u64,
         to: u64,
+        unlink: u64,
     },
     Exit {
         from: u64,
@@ -99,6 +100,15 @@ pub(crate) enum Header {
     WhereIs {
         call: CallRef,
         name: String,
+    },
+    Drain {
+        to: u64,
+        reason: ExitReason,
+    },
+    UnlinkAck {
+        from: u64,
+        to: u64,
+        unlink: u64,
     },
     /// Tail: the encoded arguments. The output comes as a `Reply`.
     Run(RunRequest),

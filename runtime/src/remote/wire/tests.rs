@@ -31,7 +31,7 @@ fn headers_have_golden_bytes() {
         (Header::Spawned { call, serial: 7 }, &[6, 172, 2, 7]),
         (Header::SpawnFailed { call, error: SpawnError::Timeout }, &[7, 172, 2, 7]),
         (Header::Link { from: 1, to: 2 }, &[8, 1, 2]),
-        (Header::Unlink { from: 1, to: 2 }, &[9, 1, 2]),
+        (Header::Unlink { from: 1, to: 2, unlink: 300 }, &[9, 1, 2, 172, 2]),
         (
             Header::Exit { from: 1, to: 2, reason: ExitReason::Killed, linked: true },
             &[10, 1, 2, 2, 1],
@@ -45,11 +45,13 @@ fn headers_have_golden_bytes() {
             &[15, 1, 9, 2, 5, 1, 110],
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
+        (Header::Drain { to: 2, reason: ExitReason::Shutdown }, &[17, 2, 1]),
+        (Header::UnlinkAck { from: 1, to: 2, unlink: 300 }, &[18, 1, 2, 172, 2]),
         (
             Header::Run(RunRequest { call, name: name(), key }),
-            &[17, 172, 2, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[19, 172, 2, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8],
         ),
-        (Header::RunFailed { call, error: RunError::Panicked(name()) }, &[18, 172, 2, 4, 1, 110]),
+        (Header::RunFailed { call, error: RunError::Panicked(name()) }, &[20, 172, 2, 4, 1, 110]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();
@@ -86,7 +88,7 @@ fn what_is_no_envelope_is_refused_whatever_it_is() {
         let _ = split(&bytes);
     }
     assert!(split(&[12, 2, 0]).is_err(), "a kill has no payload");
-    assert!(split(&[18, 172, 2, 8, 0]).is_err(), "nor has the failure of a run");
+    assert!(split(&[20, 172, 2, 8, 0]).is_err(), "nor has the failure of a run");
     assert!(split(&[200]).is_err());
     assert!(split(&[]).is_err());
 }
