@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use starlings_runtime::{
     ConnectError, DuplicateType, Incarnation, Node, NodeId, NodeIdError, NodeInstance, NodeParts,
-    SpawnError, Spawnable,
+    RemoteFunction, SpawnError, Spawnable,
 };
 use starlings_transport::{Cookie, Pipe, StartError, TcpPipe, TransportConfig};
 
@@ -55,7 +55,7 @@ pub enum StartNodeError {
     /// Its name, or that of a peer, is not a node name.
     #[error(transparent)]
     BadName(#[from] NodeIdError),
-    /// Two spawnable types have the same wire name.
+    /// Two spawnable types or functions have the same wire name.
     #[error(transparent)]
     DuplicateType(#[from] DuplicateType),
     /// It is to listen or to connect, but has no cookie to show.
@@ -108,6 +108,13 @@ impl NodeBuilder {
     /// Lets other nodes spawn `A` here.
     pub fn spawnable<A: Spawnable>(mut self) -> Self {
         self.types.push(NodeParts::add_spawnable::<A>);
+        self
+    }
+
+    /// Lets other nodes run a function here, and spawn it: one with the attribute `#[remote]`.
+    pub fn function<F: RemoteFunction>(mut self, function: F) -> Self {
+        let _ = function;
+        self.types.push(NodeParts::add_function::<F>);
         self
     }
 

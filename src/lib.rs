@@ -48,13 +48,14 @@ pub use starlings_registry::{
     Change, GroupError, GroupEvent, Groups, GroupsError, Key, KeyError, Metadata, MonitorId,
     NameConflict, NameError, Names, NamesError, OnConflict, Registry, TooManyMonitors,
 };
+pub use starlings_runtime::interop;
 pub use starlings_runtime::{
     ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
     ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,
-    Monitor, MonitorRef, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On, PendingCall, Pid,
-    PidText, PidTextError, Placement, RegisterError, Remote, Reply, Restart, Result, Shutdown,
-    Spawn, SpawnError, Spawnable, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
-    actor, spec, spec_on,
+    Monitor, MonitorRef, MultiRun, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On,
+    PendingCall, Pid, PidText, PidTextError, Placement, RegisterError, Remote, RemoteFunction,
+    Reply, Restart, Result, Run, RunError, Running, Shutdown, Spawn, SpawnError, Spawnable,
+    StartChildError, Supervisor, SupervisorMethods, SupervisorSpec, actor, remote, spec, spec_on,
 };
 pub use starlings_transport::Cookie;
 pub use system::address;
@@ -66,6 +67,7 @@ pub use starlings_runtime as runtime;
 pub mod prelude {
     pub use crate::{
         AnyPid, Cx, Down, Exit, ExitReason, Node, NodeEvent, NodeId, OpenCaches, Pid, Placement,
-        Registry, Reply, Result, StartNode, Supervisor, SupervisorMethods, actor, spec, spec_on,
+        Registry, Reply, Result, StartNode, Supervisor, SupervisorMethods, actor, remote, spec,
+        spec_on,
     };
 }

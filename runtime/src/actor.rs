@@ -45,6 +45,11 @@ pub trait Actor: Sized + Send + 'static {
     /// among others and must not. A kill then waits for the next await point as it always does.
     const ON_THREAD: bool = false;
 
+    /// Whether a stop takes effect at the next await point, as an exit does, and not after the message
+    /// at hand: for an actor that has one thing to do in its life.
+    #[doc(hidden)]
+    const STOP_KILLS: bool = false;
+
     /// Makes the state. The spawn is answered when this returns; an error means there is no child.
     fn init(args: Self::Args, cx: &mut Cx<Self>) -> impl Future<Output = Result<Self>> + Send;
 

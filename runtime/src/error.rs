@@ -112,14 +112,14 @@ impl From<CastError> for CallError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// That node does not know the type.
+    /// That node does not know the type, or the function.
     #[error("{name:?} is not spawnable on {node}; it knows: {}", Listed(known))]
     NotSpawnable {
         /// Where it was asked for.
         node: NodeId,
         /// What was asked for.
         name: String,
-        /// What can be had there.
+        /// What can be had there, types and functions.
         known: Vec<String>,
     },
     /// That node does not spawn this type for us.
@@ -177,7 +177,8 @@ impl From<CastError> for SpawnError {
     }
 }
 
-struct Listed<'a>(&'a [String]);
+/// Names as people read them.
+pub(crate) struct Listed<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

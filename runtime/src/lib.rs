@@ -7,15 +7,19 @@
 //! | writing an actor | `actor`: its traits, context and events |
 //! | sending to it | `message`: casts, calls, replies, the mailbox |
 //! | its life | `life`: spawn, birth, its loop (`resident`), its task (`hosting`), its record (`cell`, `core`) |
+//! | functions run on other nodes | `function`: `run` (the asker), `running` (the run), `registered` |
 //! | its bonds | `proto::bonds` (decides), `bond` |
 //! | supervision | `proto::supervision` (decides), `supervisor` |
 //! | the node | `node`: its tables, names, types, members and counters |
+//! | actors of ractor | [`interop`] |
 //! | other nodes | `remote`: `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint` |
 
 mod actor;
 mod bond;
 mod error;
+mod function;
 mod identity;
+pub mod interop;
 mod life;
 mod message;
 mod node;
@@ -32,6 +36,10 @@ pub use actor::timing::{INTERVAL_MIN, Timeout, TimerRef};
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
 pub use bond::monitor::Monitor;
 pub use error::{CallError, CastError, SpawnError};
+pub use function::error::RunError;
+pub use function::run::{MultiRun, Run};
+pub use function::running::{FunctionArgs, Running};
+pub use function::{RemoteFunction, function_key};
 pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
 pub use life::spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn, Spawning};
 pub use message::call::{
@@ -61,7 +69,7 @@ pub use remote::ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
 pub use remote::on::On;
 pub use remote::wire::{CallRef, MethodKey, append, decode};
-pub use starlings_macros::actor;
+pub use starlings_macros::{actor, remote};
 pub use supervisor::child::{ChildSpec, Placement, spec, spec_on};
 pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};
 

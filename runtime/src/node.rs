@@ -24,6 +24,7 @@ use crate::actor::info::MonitorRef;
 use crate::actor::{Actor, Spawnable};
 use crate::bond::signal::Signal;
 use crate::error::CallError;
+use crate::function::RemoteFunction;
 use crate::identity::{NodeId, NodeInstance};
 use crate::life::cell::AnyCell;
 use crate::life::spawn::Spawn;
@@ -85,6 +86,14 @@ impl NodeParts {
     /// Another type has the same name; the parts are unchanged but for that name.
     pub fn add_spawnable<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
         self.types.add::<A>()
+    }
+
+    /// Lets other nodes run `F` here, and spawn it.
+    ///
+    /// # Errors
+    /// A type or another function has the same name; the parts are unchanged but for that name.
+    pub fn add_function<F: RemoteFunction>(&mut self) -> Result<(), DuplicateType> {
+        self.types.add_function::<F>()
     }
 
     /// Starts the node, without a transport. Its actors run on the tokio runtime that this is called
@@ -270,6 +279,10 @@ impl Node {
 
     pub(crate) fn schemas(&self) -> Schemas {
         self.0.types.schemas()
+    }
+
+    pub(crate) fn types(&self) -> &TypeTable {
+        &self.0.types
     }
 
     pub(crate) fn spawnable(&self, name: &str) -> Option<Arc<dyn SpawnableType>> {

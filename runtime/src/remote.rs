@@ -5,6 +5,8 @@ pub(crate) mod decoding;
 pub(crate) mod fingerprint;
 pub(crate) mod ingress;
 pub(crate) mod lookup;
+mod named;
 pub(crate) mod on;
 pub(crate) mod peer;
+pub(crate) mod together;
 pub(crate) mod wire;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use starlings::{
     CacheError, CallError, CastError, ConnectError, GroupError, GroupsError, KeyError, NameError,
-    NamesError, NodeIdError, PidTextError, PutError, RegisterError, SpawnError,
+    NamesError, NodeIdError, PidTextError, PutError, RegisterError, RunError, SpawnError,
 };
 
 /// Why a command did not succeed.
@@ -55,6 +55,7 @@ from_errors! {
     CastError => CastError::kind,
     CallError => CallError::kind,
     SpawnError => SpawnError::kind,
+    RunError => RunError::kind,
     ConnectError => connect,
     RegisterError => register,
     PidTextError => pid_text,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use starlings::{
-    AnyPid, Cx, ExitReason, Node, NodeBuilder, Pid, Reply, Supervisor, SupervisorMethods as _,
-    actor, spec,
+    AnyPid, Cx, ExitReason, Node, NodeBuilder, NodeId, Pid, Reply, Supervisor,
+    SupervisorMethods as _, actor, remote, spec,
 };
 use tokio::time::Instant;
 
@@ -58,6 +58,14 @@ pub(crate) fn add_to(builder: NodeBuilder) -> NodeBuilder {
         .spawnable::<Fanout>()
         .spawnable::<Relay>()
         .spawnable::<Sleeper>()
+        .function(nap)
+}
+
+/// Waits so long, and says where it ran.
+#[remote(name = "nap")]
+pub(crate) async fn nap(ms: u64, node: &Node) -> NodeId {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    node.name().clone()
 }
 
 /// Counts.

@@ -1,4 +1,5 @@
-//! The `#[actor]` attribute: turns an `impl` block into an actor.
+//! The attributes `#[actor]`, which turns an `impl` block into an actor, and `#[remote]`, which makes a
+//! function known to other nodes.
 //!
 //! `parse` reads the block and refuses what cannot be an actor, pointing at the line and saying what
 //! to write; `expand` writes the message enum, the methods on the pid, and the trait impls.
@@ -9,6 +10,7 @@
 )]
 
 mod expand;
+mod function;
 mod parse;
 
 use proc_macro::TokenStream;
@@ -38,5 +40,28 @@ use proc_macro::TokenStream;
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = parse::actor(options.into(), item.into());
     let expanded = parsed.map(|actor| expand::actor(&actor));
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Makes a function one that other nodes can run by its name.
+///
+/// ```text
+/// #[remote(name = "shop.total")]
+/// async fn total(cart: Vec<Item>, node: &Node) -> Result<u32, PriceError> { … }
+/// ```
+///
+/// The function becomes a type without fields, `total`, that is also its only value:
+/// `total::here(cart, &node)` calls the function as written, `node.on(&peer).run(total, cart)` runs it
+/// on another node, and `.function(total)` on the builder of a node lets others run it there.
+/// It may be `async`, and may take `node: &Node`, the node that it runs on; everything else is an
+/// argument and travels, as does the output. A function that does not await blocks a thread of its
+/// node while it computes.
+///
+/// Options: `name = "…"`, its stable name in the cluster; without it, the name of the package and of
+/// the function, `package.total`, whatever module it stands in. `crate = path` (where the runtime is).
+/// As of every constant, no local variable can be called like it.
+#[proc_macro_attribute]
+pub fn remote(options: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = function::remote(options.into(), item.into());
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()
 }

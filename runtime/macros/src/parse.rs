@@ -1,8 +1,10 @@
 //! Reads the `impl` block of an actor.
 
+mod concrete;
 mod mark;
 mod options;
 
+use concrete::concrete;
 use mark::{Guard, Mark, take_mark};
 pub(crate) use options::Options;
 use proc_macro2::{Span, TokenStream};
@@ -74,6 +76,7 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
     for item in &mut block.items {
         let ImplItem::Fn(item) = item else { continue };
         let mark = take_mark(item)?;
+        let item = &concrete(item, &ty)?;
         let name = item.sig.ident.to_string();
         match (mark, name.as_str()) {
             (Some((Mark::Info, Guard(Some(guard)))), _) => {

@@ -233,7 +233,11 @@ impl<A: Actor> AnyCell for ActorCell<A> {
     }
 
     fn stop(&self, reason: ExitReason) {
-        self.mailbox.stop(reason);
+        if A::STOP_KILLS {
+            self.core.kill(reason);
+        } else {
+            self.mailbox.stop(reason);
+        }
     }
 
     fn close_mailbox(&self) {

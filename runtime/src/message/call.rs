@@ -3,6 +3,8 @@
 //! [`Call`] is what a `#[call]` method of a pid returns: await it, or set its `timeout` first, or
 //! `send` it now and await the [`PendingCall`] later. [`Reply`] is the callee's side.
 
+mod forward;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -184,6 +186,17 @@ enum Pending<R> {
 }
 
 impl<R> PendingCall<R> {
+    /// Why it was not even sent.
+    fn failed(self) -> Option<CallError> {
+        match &self.state {
+            Pending::Failed(error) => Some(error.clone()),
+            Pending::Here { .. }
+            | Pending::There { .. }
+            | Pending::Pushing { .. }
+            | Pending::Unanswered { .. } => None,
+        }
+    }
+
     /// The node whose timers end the wait.
     fn node(&self) -> Option<Node> {
         match &self.state {

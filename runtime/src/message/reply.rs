@@ -31,23 +31,27 @@ enum To<R> {
 
 impl<R> Reply<R> {
     /// Sends the answer. A caller that has given up does not see it.
-    pub fn send(mut self, value: R) {
-        match self.to.take() {
-            Some(To::Here(sender)) => drop(sender.send(Ok(value))),
-            Some(To::There(remote, encode)) => remote.send(&mut |out| encode(&value, out)),
-            None => {}
+    pub fn send(self, value: R) {
+        self.answer(Ok(value));
+    }
+
+    /// Sends the answer, or that there will be none.
+    pub(crate) fn answer(mut self, answer: Answer<R>) {
+        match (self.to.take(), answer) {
+            (Some(To::Here(sender)), answer) => drop(sender.send(answer)),
+            (Some(To::There(remote, encode)), Ok(value)) => {
+                remote.send(&mut |out| encode(&value, out));
+            }
+            (Some(To::There(remote, _)), Err(error)) => remote.fail(error),
+            (None, _) => {}
         }
     }
 }
 
 impl<R> Reply<R> {
     /// Answers with an error in place of a value.
-    pub fn fail(mut self, error: CallError) {
-        match self.to.take() {
-            Some(To::Here(sender)) => drop(sender.send(Err(error))),
-            Some(To::There(remote, _)) => remote.fail(error),
-            None => {}
-        }
+    pub fn fail(self, error: CallError) {
+        self.answer(Err(error));
     }
 
     /// A reply for a message that is only encoded: its answer goes over the wire.

@@ -1,4 +1,4 @@
-//! The types a node can spawn for others, and what it knows of the types of a peer.
+//! The types a node can spawn for others and the functions it runs for them, by their names, and what it knows of the types of a peer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,18 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Spawnable;
 use crate::error::SpawnError;
+use crate::function::RemoteFunction;
+use crate::function::registered::{Registered, RunnableFunction};
 use crate::life::birth::Birth;
 use crate::remote::decoding::{self, Source};
 use crate::remote::fingerprint;
 use crate::remote::wire::{self, MethodKey};
 
-/// The spawnable types of a node, by wire name.
+/// The spawnable types and the functions of a node, by wire name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TypeTable {
     types: BTreeMap<&'static str, Arc<dyn SpawnableType>>,
 }
 
-/// Two types claim one wire name.
+/// Two types, two functions, or one of each claim one wire name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{first} and {second} are both named {name:?}")]
 pub struct DuplicateType {
@@ -31,8 +33,19 @@ pub struct DuplicateType {
 
 impl TypeTable {
     pub(crate) fn add<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
-        let second = Arc::new(TypeOf::<A> { args_key: args_key::<A>(), actor: PhantomData });
-        let (name, added) = (A::NAME, second.rust_name());
+        self.add_named(A::NAME, Arc::new(TypeOf::<A>::new()))
+    }
+
+    pub(crate) fn add_function<F: RemoteFunction>(&mut self) -> Result<(), DuplicateType> {
+        self.add_named(F::NAME, Arc::new(Registered::<F>::new()))
+    }
+
+    fn add_named(
+        &mut self,
+        name: &'static str,
+        second: Arc<dyn SpawnableType>,
+    ) -> Result<(), DuplicateType> {
+        let added = second.rust_name();
         match self.types.insert(name, second) {
             Some(first) if first.rust_name() != added => {
                 Err(DuplicateType { name, first: first.rust_name(), second: added })
@@ -46,13 +59,29 @@ impl TypeTable {
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.types.keys().map(ToString::to_string).collect()
+        self.names_of(|spawnable| spawnable.function().is_none())
     }
 
-    /// What this node tells others of its types when a session opens.
+    pub(crate) fn function_names(&self) -> Vec<String> {
+        self.names_of(|spawnable| spawnable.function().is_some())
+    }
+
+    /// What can be spawned: types and functions.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        self.names_of(|_| true)
+    }
+
+    fn names_of(&self, wanted: impl Fn(&dyn SpawnableType) -> bool) -> Vec<String> {
+        let wanted = self.types.iter().filter(|(_, spawnable)| wanted(&***spawnable));
+        wanted.map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    /// What this node tells others of its types when a session opens. Functions are not among them:
+    /// they have one schema each, which is compared where they run.
     pub(crate) fn schemas(&self) -> Schemas {
         let mut schemas = Schemas::default();
-        for (name, spawnable) in &self.types {
+        let types = self.types.iter().filter(|(_, spawnable)| spawnable.function().is_none());
+        for (name, spawnable) in types {
             schemas.types.insert((*name).to_owned());
             schemas.keys.extend(spawnable.keys());
         }
@@ -90,12 +119,23 @@ pub(crate) trait SpawnableType: Send + Sync + fmt::Debug {
 
     /// Decodes the arguments and starts the actor; `birth` hears how that went.
     fn start(&self, source: Source<'_>, args: &[u8], birth: Birth);
+
+    /// The function that it is, if it is one.
+    fn function(&self) -> Option<&dyn RunnableFunction> {
+        None
+    }
 }
 
-struct TypeOf<A> {
+pub(crate) struct TypeOf<A> {
     /// Computed once: it is asked for with every spawn.
     args_key: MethodKey,
     actor: PhantomData<fn() -> A>,
+}
+
+impl<A: Spawnable> TypeOf<A> {
+    pub(crate) fn new() -> Self {
+        Self { args_key: args_key::<A>(), actor: PhantomData }
+    }
 }
 
 impl<A: Spawnable> SpawnableType for TypeOf<A> {

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use crate::bond::signal::Signal;
 use crate::error::{CallError, SpawnError};
+use crate::function::error::RunError;
+use crate::function::registered;
 use crate::identity::NodeInstance;
 use crate::life::birth::{Answer, Birth};
 use crate::life::cell::AnyCell;
@@ -140,6 +142,8 @@ impl SessionIngress {
             Header::Spawned { call, serial } => self.on_spawned(call, Ok(serial)),
             Header::SpawnFailed { call, error } => self.on_spawned(call, Err(error)),
             Header::WhereIs { call, name } => self.on_where_is(call, &name),
+            Header::Run(request) => registered::on_run(self.source(), request, tail),
+            Header::RunFailed { call, error } => self.on_run_failed(call, error),
             Header::Link { .. }
             | Header::Unlink { .. }
             | Header::UnlinkAck { .. }
@@ -189,6 +193,8 @@ impl SessionIngress {
             | Header::Spawned { .. }
             | Header::SpawnFailed { .. }
             | Header::WhereIs { .. }
+            | Header::Run(_)
+            | Header::RunFailed { .. }
             | Header::Traced(_) => return,
         };
         self.node.signal(&self.node.own_pid(to), signal);
@@ -198,6 +204,12 @@ impl SessionIngress {
         // No slot: the caller has given up, and a late reply is never seen.
         if let Some(slot) = self.peer.take_slot(call) {
             slot.fill(self.source(), answer);
+        }
+    }
+
+    fn on_run_failed(&self, call: CallRef, error: RunError) {
+        if let Some(slot) = self.peer.take_slot(call) {
+            slot.run_failed(self.source(), error);
         }
     }
 
@@ -239,7 +251,7 @@ impl SessionIngress {
             None => birth.fail(SpawnError::NotSpawnable {
                 node: self.node.name().clone(),
                 name: request.type_name,
-                known: self.node.spawnable_names(),
+                known: self.node.types().all_names(),
             }),
         }
     }

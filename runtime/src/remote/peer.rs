@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{CallError, CastError, SpawnError};
+use crate::function::error::RunError;
 use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
@@ -40,6 +41,12 @@ pub(crate) trait ReplySlot: Send {
     fn spawned(self: Box<Self>, source: Source<'_>, outcome: Result<u64, SpawnError>) {
         let _ = outcome;
         self.fill(source, Err(CallError::BadMessage("a spawn was answered".to_owned())));
+    }
+
+    /// A run has no output. As above.
+    fn run_failed(self: Box<Self>, source: Source<'_>, error: RunError) {
+        let _ = error;
+        self.fill(source, Err(CallError::BadMessage("a run was answered".to_owned())));
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
+use crate::function::error::RunError;
 use crate::message::trace::Trace;
 use crate::reason::ExitReason;
 
@@ -110,8 +111,23 @@ pub(crate) enum Header {
         to: u64,
         unlink: u64,
     },
+    /// Tail: the encoded arguments. The output comes as a `Reply`.
+    Run(RunRequest),
+    RunFailed {
+        call: CallRef,
+        error: RunError,
+    },
     /// Tail: another envelope, of a cast or call, which belongs to this trace.
     Traced(Trace),
+}
+
+/// Which function is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunRequest {
+    pub(crate) call: CallRef,
+    pub(crate) name: String,
+    /// Fingerprint of the schemas of arguments and output; a mismatch is `BadArguments`.
+    pub(crate) key: MethodKey,
 }
 
 /// What a remote spawn asks for.
@@ -148,6 +164,7 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
             | Header::Reply { .. }
             | Header::Spawn(_)
             | Header::Traced(_)
+            | Header::Run(_)
     );
     if has_payload || tail.is_empty() {
         Ok((header, tail))

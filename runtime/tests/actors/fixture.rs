@@ -178,3 +178,30 @@ impl Watcher {
         self.exits.push(exit);
     }
 }
+
+/// Refuses some of its own values though the schema is right: 66 when encoded, 13 when decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Picky(pub(crate) u8);
+
+impl serde::Serialize for Picky {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        match self.0 {
+            66 => Err(serde::ser::Error::custom("66")),
+            other => serializer.serialize_u8(other),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Picky {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            13 => Err(serde::de::Error::custom("13")),
+            other => Ok(Self(other)),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use starlings_runtime::{CallError, CastError, ExitReason, NodeEvent, Pid, SpawnE
 
 use crate::bridge::Bridge;
 use crate::fixture::{
-    Counter, CounterMethods as _, Watcher, WatcherMethods as _, eventually, node, node_at,
+    Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, eventually, node, node_at,
 };
 
 #[tokio::test]
@@ -171,25 +171,6 @@ async fn names_of_another_node_can_be_asked_for() {
     let found = a.on(b.name()).whereis("the.counter").await.unwrap().unwrap();
     assert_eq!(found, *counter.any());
     assert_eq!(a.on(b.name()).whereis("nobody").await, Ok(None));
-}
-
-/// Refuses some of its own values when decoded: bytes that do not decode though the schema is right.
-#[derive(Debug, Clone)]
-struct Picky(u8);
-
-impl serde::Serialize for Picky {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(self.0)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Picky {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u8::deserialize(deserializer)? {
-            13 => Err(serde::de::Error::custom("13")),
-            other => Ok(Self(other)),
-        }
-    }
 }
 
 #[derive(Debug)]

@@ -1,17 +1,17 @@
-//! `cast` and `call`: the methods of the types that the shell knows.
+//! `cast`, `call` and `run`: the methods of the types that the shell knows, and its function.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::Value;
-use starlings::{AnyPid, CallError, InspectorMethods as _, Pid, Remote as _, inspector};
+use starlings::{AnyPid, CallError, InspectorMethods as _, NodeId, Pid, Remote as _, inspector};
 
 use crate::failure::Failure;
 use crate::relay::{Relay, RelayMethods as _};
 use crate::session::{Outcome, Session};
 use crate::types::{
     Burner, BurnerMethods as _, Counter, CounterMethods as _, Crasher, CrasherMethods as _, End,
-    Fanout, FanoutMethods as _, Sleeper, SleeperMethods as _, TYPES,
+    Fanout, FanoutMethods as _, Sleeper, SleeperMethods as _, TYPES, nap,
 };
 use crate::words::Words;
 
@@ -39,6 +39,15 @@ pub(super) async fn cast(session: &mut Session, words: Words<'_>) -> Outcome {
         _ => return Err(request.unknown()),
     }
     Ok(true.into())
+}
+
+pub(super) async fn run(session: &mut Session, mut words: Words<'_>) -> Outcome {
+    let timeout = words.take_timeout().unwrap_or(TIMEOUT);
+    let place: NodeId = words.need("NODE")?.parse()?;
+    let ms = words.parse("MS")?;
+    words.end()?;
+    let ran_on = session.node.on(&place).run(nap, ms).timeout(timeout).await?;
+    Ok(ran_on.to_string().into())
 }
 
 pub(super) async fn call(session: &mut Session, mut words: Words<'_>) -> Outcome {

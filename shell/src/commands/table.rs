@@ -31,6 +31,7 @@ pub(crate) const COMMANDS: &[Command] = commands! {
     later actors::send: "send" "PID TEXT" "sends a text to a shell or a relay";
     later methods::cast: "cast" "PID METHOD ARGS…" "has an actor do something, without waiting";
     later methods::call: "call" "PID METHOD ARGS… [timeout MS]" "asks an actor, and gives its reply";
+    later methods::run: "run" "NODE MS [timeout MS]" "runs a function on a node: it waits so long, and says where it ran";
     later actors::link: "link" "PID" "links this shell with an actor: its end comes as an Exit";
     later actors::unlink: "unlink" "PID" "ends a link";
     later actors::monitor: "monitor" "PID" "watches an actor: its end comes as a Down";

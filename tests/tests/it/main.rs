@@ -13,6 +13,7 @@ mod bad_input;
 mod binary;
 mod bonds;
 mod caches;
+mod functions;
 mod many;
 mod nodes;
 mod seed;

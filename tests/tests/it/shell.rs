@@ -144,6 +144,11 @@ impl Shell {
         events.into_iter().find(|event| event["type"] == kind).unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn process(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// Kills the process, as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

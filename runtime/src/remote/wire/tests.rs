@@ -47,8 +47,13 @@ fn headers_have_golden_bytes() {
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
         (Header::Drain { to: 2, reason: ExitReason::Shutdown }, &[17, 2, 1]),
-        (Header::Traced(Trace { trace: 1, span: 300, parent: 0 }), &[19, 1, 172, 2, 0]),
+        (Header::Traced(Trace { trace: 1, span: 300, parent: 0 }), &[21, 1, 172, 2, 0]),
         (Header::UnlinkAck { from: 1, to: 2, unlink: 300 }, &[18, 1, 2, 172, 2]),
+        (
+            Header::Run(RunRequest { call, name: name(), key }),
+            &[19, 172, 2, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8],
+        ),
+        (Header::RunFailed { call, error: RunError::Panicked(name()) }, &[20, 172, 2, 4, 1, 110]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();
@@ -85,6 +90,7 @@ fn what_is_no_envelope_is_refused_whatever_it_is() {
         let _ = split(&bytes);
     }
     assert!(split(&[12, 2, 0]).is_err(), "a kill has no payload");
+    assert!(split(&[20, 172, 2, 8, 0]).is_err(), "nor has the failure of a run");
     assert!(split(&[200]).is_err());
     assert!(split(&[]).is_err());
 }

@@ -1,0 +1,6 @@
+use starlings_runtime::remote;
+
+#[remote(crate = starlings_runtime)]
+struct Shop;
+
+fn main() {}
