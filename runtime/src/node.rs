@@ -62,7 +62,6 @@ pub(crate) struct NodeInner {
     counters: Counters,
     closing: AtomicBool,
     runtime: tokio::runtime::Handle,
-    pub(crate) timers: Timers,
     system: OnceLock<AnyPid>,
 }
 
@@ -103,8 +102,10 @@ impl NodeParts {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn start(self) -> Node {
+        let runtime = tokio::runtime::Handle::current();
+        let timers = Arc::new(Timers::new(runtime.clone()));
         Node(Arc::new_cyclic(|weak| NodeInner {
-            me: Arc::new(Peer::new(self.instance, true, weak.clone())),
+            me: Arc::new(Peer::new(self.instance, true, weak.clone(), Some(timers))),
             serials: AtomicU64::new(1),
             refs: AtomicU64::new(1),
             cells: Table::default(),
@@ -117,8 +118,7 @@ impl NodeParts {
             extensions: Table::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
-            runtime: tokio::runtime::Handle::current(),
-            timers: Timers::new(),
+            runtime,
             system: OnceLock::new(),
         }))
     }
@@ -270,7 +270,14 @@ impl Node {
     }
 
     pub(crate) fn set_timer(&self, at: Instant, ring: Ring) -> TimerKey {
-        self.0.timers.set(&self.0.runtime, at, ring)
+        self.timers().set(at, ring)
+    }
+
+    pub(crate) fn timers(&self) -> &Arc<Timers> {
+        match self.0.me.timers() {
+            Some(timers) => timers,
+            None => unreachable!("the own peer has the node's timers"),
+        }
     }
 
     pub(crate) fn membership(&self) -> &Mutex<Membership> {

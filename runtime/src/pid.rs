@@ -224,6 +224,10 @@ impl<A: Actor> Pid<A> {
         &self.place
     }
 
+    pub(crate) fn into_place(self) -> Place<A> {
+        self.place
+    }
+
     /// The same pid without its type.
     #[must_use]
     pub fn any(&self) -> &AnyPid {

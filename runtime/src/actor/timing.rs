@@ -96,7 +96,7 @@ impl ActorTimers {
     /// What was left of a timer that is taken back.
     pub(crate) fn cancel(&self, timer: TimerRef) -> Option<Duration> {
         let timer = self.set.lock().remove(&timer)?;
-        self.node.0.timers.cancel(timer.key);
+        self.node.timers().cancel(timer.key);
         Some(timer.due.saturating_duration_since(Instant::now()))
     }
 
@@ -107,7 +107,7 @@ impl ActorTimers {
 
     pub(crate) fn cancel_all(&self) {
         for timer in std::mem::take(&mut *self.set.lock()).into_values() {
-            self.node.0.timers.cancel(timer.key);
+            self.node.timers().cancel(timer.key);
         }
     }
 

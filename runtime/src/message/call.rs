@@ -20,8 +20,7 @@ use crate::error::{CallError, CastError};
 use crate::life::cell::AnyCell;
 use crate::message::reply::Reply;
 use crate::message::sending::local_only;
-use crate::node::Node;
-use crate::node::timers::Deadline;
+use crate::node::timers::{Deadline, Timers};
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{BoxFuture, LaneKey};
@@ -87,16 +86,20 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
     ///
     /// Never fails at once: what goes wrong here is the answer of the [`PendingCall`].
     pub fn send(self) -> PendingCall<R> {
+        let deadline = Deadline::after(self.timeout.min(CALL_TIMEOUT_MAX));
+        self.send_until(deadline)
+    }
+
+    fn send_until(self, deadline: Deadline) -> PendingCall<R> {
         let Self { message, pid, answer, decode, timeout } = self;
-        let state = match (pid.place(), answer) {
-            (Place::Here(cell), Some(answer)) => {
-                let callee = Arc::clone(cell) as Arc<dyn AnyCell>;
-                match cell.push_call(message) {
-                    Ok(None) => Pending::Here { answer, callee },
-                    Ok(Some(pushing)) => Pending::Pushing { pushing, answer: Some(answer), callee },
-                    Err(error) => Pending::Failed(error.into()),
+        let state = match (pid.into_place(), answer) {
+            (Place::Here(cell), Some(answer)) => match cell.push_call(message) {
+                Ok(None) => Pending::Here { answer, callee: cell },
+                Ok(Some(pushing)) => {
+                    Pending::Pushing { pushing, answer: Some(answer), callee: cell }
                 }
-            }
+                Err(error) => Pending::Failed(error.into()),
+            },
             (Place::There(any), _) => {
                 match send_remote::<A, R>(any.home(), any.serial(), &message, decode, timeout) {
                     Ok(pending) => pending,
@@ -105,7 +108,6 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             }
             (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
         };
-        let deadline = Deadline::after(timeout.min(CALL_TIMEOUT_MAX));
         PendingCall { state, deadline }
     }
 }
@@ -197,13 +199,13 @@ impl<R> PendingCall<R> {
         }
     }
 
-    /// The node whose timers end the wait.
-    fn node(&self) -> Option<Node> {
+    /// The timers that end the wait.
+    fn timers(&self) -> Option<&Arc<Timers>> {
         match &self.state {
             Pending::Pushing { callee, .. }
             | Pending::Here { callee, .. }
-            | Pending::Unanswered { callee, .. } => callee.core().pid().home().owner(),
-            Pending::There { peer, .. } => peer.owner(),
+            | Pending::Unanswered { callee, .. } => callee.core().pid().home().timers(),
+            Pending::There { peer, .. } => peer.timers(),
             Pending::Failed(_) => None,
         }
     }
@@ -254,10 +256,10 @@ impl<R> Future for PendingCall<R> {
         if let Poll::Ready(answer) = this.poll_answer(cx) {
             return Poll::Ready(answer);
         }
-        match this.node() {
-            Some(node) => this.deadline.poll(&node, cx).map(|()| Err(CallError::Timeout)),
-            None => Poll::Ready(Err(CallError::NoProc)),
-        }
+        let Some(timers) = this.timers().map(Arc::clone) else {
+            return Poll::Ready(Err(CallError::NoProc));
+        };
+        this.deadline.poll(&timers, cx).map(|()| Err(CallError::Timeout))
     }
 }
 
@@ -282,7 +284,8 @@ impl<A: Actor, R: Send + 'static> IntoFuture for Call<A, R> {
     type IntoFuture = PendingCall<R>;
 
     fn into_future(self) -> PendingCall<R> {
-        self.send()
+        let deadline = Deadline::patient(self.timeout.min(CALL_TIMEOUT_MAX));
+        self.send_until(deadline)
     }
 }
 

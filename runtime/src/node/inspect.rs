@@ -68,7 +68,7 @@ impl Node {
     /// How many timers are set here: by actors, by delayed casts, and by calls that wait.
     #[must_use]
     pub fn timers_count(&self) -> usize {
-        self.0.timers.len()
+        self.timers().len()
     }
 
     /// How many actors live here.

@@ -164,7 +164,7 @@ impl DelayedCast {
     /// Takes it back; `false` if it was sent.
     #[must_use = "it says whether it was in time"]
     pub fn cancel(self) -> bool {
-        self.node.0.timers.cancel(self.key)
+        self.node.timers().cancel(self.key)
     }
 }
 

@@ -89,7 +89,10 @@ impl Node {
         if self.0.peers.len() >= PEERS_PRUNE {
             self.prune_peers();
         }
-        let make = || Arc::new(Peer::new(instance.clone(), false, Arc::downgrade(&self.0)));
+        let make = || {
+            let timers = Some(Arc::clone(self.timers()));
+            Arc::new(Peer::new(instance.clone(), false, Arc::downgrade(&self.0), timers))
+        };
         Arc::clone(&*self.0.peers.entry(instance.clone()).or_insert_with(make))
     }
 

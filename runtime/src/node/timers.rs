@@ -3,33 +3,30 @@
 //! One task sleeps for all of them. Setting and cancelling is a short lock and no system call, so a
 //! call that waits costs no timer of tokio.
 
+mod deadline;
+mod waits;
 mod wheel;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
+pub(crate) use deadline::Deadline;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use waits::{SWEEP, Waits};
 pub(crate) use wheel::TimerKey;
 use wheel::Wheel;
 
-use super::Node;
 use crate::actor::timing::{self, TimerRef};
 use crate::life::cell::AnyCell;
 
 /// Timers rung before the task lets others run. Count.
 const RUNG_AT_ONCE: usize = 1024;
-
-/// A deadline is met late by at most this part of its timeout, and at most 64 ms, so that calls that
-/// follow each other share a tick.
-const SLACK_PART: u64 = 64;
 
 /// What happens when a timer is due.
 pub(crate) enum Ring {
@@ -42,36 +39,44 @@ pub(crate) enum Ring {
 #[derive(Debug)]
 pub(crate) struct Timers {
     shared: Arc<Shared>,
+    runtime: Handle,
     ticker: OnceLock<AbortHandle>,
 }
 
 struct Shared {
     epoch: Instant,
-    wheel: Mutex<Wheel<Ring>>,
+    set: Mutex<Set>,
     earlier: Notify,
 }
 
+#[derive(Default)]
+struct Set {
+    wheel: Wheel<Ring>,
+    waits: Waits,
+}
+
 impl Timers {
-    pub(crate) fn new() -> Self {
-        let wheel = Mutex::default();
-        let shared = Shared { epoch: Instant::now(), wheel, earlier: Notify::new() };
-        Self { shared: Arc::new(shared), ticker: OnceLock::new() }
+    pub(crate) fn new(runtime: Handle) -> Self {
+        let shared =
+            Shared { epoch: Instant::now(), set: Mutex::default(), earlier: Notify::new() };
+        Self { shared: Arc::new(shared), runtime, ticker: OnceLock::new() }
     }
 
     /// Sets a timer, which rings within a millisecond after `at`, on the node's runtime.
-    pub(crate) fn set(&self, runtime: &Handle, at: Instant, ring: Ring) -> TimerKey {
-        self.set_tick(runtime, self.tick(at), ring)
+    pub(crate) fn set(&self, at: Instant, ring: Ring) -> TimerKey {
+        self.set_tick(self.tick(at), ring)
     }
 
     /// Takes a timer back; `false` if it has rung.
     pub(crate) fn cancel(&self, key: TimerKey) -> bool {
-        let cancelled = self.shared.wheel.lock().cancel(key);
+        let cancelled = self.shared.set.lock().wheel.cancel(key);
         cancelled.is_some()
     }
 
     /// How many are set.
     pub(crate) fn len(&self) -> usize {
-        self.shared.wheel.lock().len()
+        let set = self.shared.set.lock();
+        set.wheel.len() + set.waits.len()
     }
 
     /// Ticks are milliseconds; a timer rings after its time, never before.
@@ -80,14 +85,19 @@ impl Timers {
         u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
-    fn set_tick(&self, runtime: &Handle, tick: u64, ring: Ring) -> TimerKey {
-        let (key, is_first) = self.shared.wheel.lock().set(tick, ring);
+    fn set_tick(&self, tick: u64, ring: Ring) -> TimerKey {
+        let (key, is_first) = self.shared.set.lock().wheel.set(tick, ring);
         if is_first {
-            let ticker = || runtime.spawn(drive(Arc::clone(&self.shared))).abort_handle();
-            self.ticker.get_or_init(ticker);
-            self.shared.earlier.notify_one();
+            self.rouse();
         }
         key
+    }
+
+    /// Has the task look when it has to wake next.
+    fn rouse(&self) {
+        let ticker = || self.runtime.spawn(drive(Arc::clone(&self.shared))).abort_handle();
+        self.ticker.get_or_init(ticker);
+        self.shared.earlier.notify_one();
     }
 }
 
@@ -100,104 +110,47 @@ impl Drop for Timers {
 }
 
 async fn drive(shared: Arc<Shared>) {
+    let mut sweep_at = None;
     loop {
         let (due, next) = {
-            let now = shared.epoch.elapsed().as_millis();
-            let mut wheel = shared.wheel.lock();
-            let due = wheel.take_due(u64::try_from(now).unwrap_or(u64::MAX));
-            (due, wheel.next())
+            let now = Instant::now();
+            let ticks = now.saturating_duration_since(shared.epoch).as_millis();
+            let mut set = shared.set.lock();
+            let mut due = set.wheel.take_due(u64::try_from(ticks).unwrap_or(u64::MAX));
+            if sweep_at.is_none_or(|at| at <= now) {
+                due.extend(set.waits.sweep(now).into_iter().map(Ring::Wake));
+                sweep_at = set.waits.is_swept().then(|| now + SWEEP);
+            }
+            let next = set.wheel.next().and_then(|tick| shared.at(tick));
+            (due, next.into_iter().chain(sweep_at).min())
         };
-        let mut rung = 0;
-        for ring in due {
+        for (rung, ring) in due.into_iter().enumerate() {
             match ring {
                 Ring::Wake(waker) => waker.wake(),
                 Ring::Timer(cell, timer) => timing::ring(&*cell, timer),
                 Ring::Act(act) => act(),
             }
-            rung += 1;
-            if rung % RUNG_AT_ONCE == 0 {
+            if rung % RUNG_AT_ONCE == RUNG_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
         }
         let earlier = shared.earlier.notified();
-        match next.and_then(|tick| shared.epoch.checked_add(Duration::from_millis(tick))) {
+        match next {
             Some(at) => drop(tokio::time::timeout_at(at, earlier).await),
             None => earlier.await,
         }
     }
 }
 
+impl Shared {
+    /// When a tick is; `None` for one that no clock will see.
+    fn at(&self, tick: u64) -> Option<Instant> {
+        self.epoch.checked_add(Duration::from_millis(tick))
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("len", &self.wheel.lock().len()).finish_non_exhaustive()
-    }
-}
-
-/// A moment to be woken at, unless it is dropped before. Sets a timer only when it is polled.
-pub(crate) struct Deadline {
-    at: Instant,
-    granule_ms: u64,
-    set: Option<(Node, TimerKey)>,
-}
-
-impl Deadline {
-    /// `timeout` from now.
-    pub(crate) fn after(timeout: Duration) -> Self {
-        let slack = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX) / SLACK_PART;
-        let granule_ms = 1 << slack.clamp(1, 64).ilog2();
-        let now = Instant::now();
-        Self { at: now.checked_add(timeout).unwrap_or(now + FAR), granule_ms, set: None }
-    }
-
-    /// Whether it has passed; if not, the task is woken when it has.
-    pub(crate) fn poll(&mut self, node: &Node, cx: &mut Context<'_>) -> Poll<()> {
-        let timers = &node.0.timers;
-        if let Some((_, key)) = &self.set {
-            if Instant::now() >= self.at {
-                return Poll::Ready(());
-            }
-            let mut wheel = timers.shared.wheel.lock();
-            if let Some(Ring::Wake(waker)) = wheel.find_mut(*key) {
-                waker.clone_from(cx.waker());
-                return Poll::Pending;
-            }
-        }
-        let tick = timers.tick(self.at).next_multiple_of(self.granule_ms);
-        let key = timers.set_tick(&node.0.runtime, tick, Ring::Wake(cx.waker().clone()));
-        self.set = Some((node.clone(), key));
-        Poll::Pending
-    }
-}
-
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        if let Some((node, key)) = &self.set {
-            node.0.timers.cancel(*key);
-        }
-    }
-}
-
-impl fmt::Debug for Deadline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Deadline").field(&self.at).finish()
-    }
-}
-
-/// Stands for a timeout that no clock can hold: some thirty years.
-const FAR: Duration = Duration::from_secs(1_000_000_000);
-
-impl Node {
-    /// Awaits a future for at most `timeout`; `None` if that is not enough.
-    pub(crate) async fn timeout<F: Future>(
-        &self,
-        timeout: Duration,
-        future: F,
-    ) -> Option<F::Output> {
-        let (mut future, mut deadline) = (pin!(future), Deadline::after(timeout));
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => deadline.poll(self, cx).map(|()| None),
-        })
-        .await
+        f.debug_struct("Shared").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }

@@ -14,6 +14,7 @@ use crate::function::error::RunError;
 use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
+use crate::node::timers::Timers;
 use crate::node::types::Schemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
@@ -54,6 +55,8 @@ pub(crate) struct Peer {
     instance: NodeInstance,
     own: bool,
     node: Weak<NodeInner>,
+    /// Those of the node that is reached from here.
+    timers: Option<Arc<Timers>>,
     route: RwLock<Route>,
     /// What waits for an answer from there.
     slots: Mutex<BTreeMap<CallRef, Box<dyn ReplySlot>>>,
@@ -81,11 +84,17 @@ struct Kept {
 }
 
 impl Peer {
-    pub(crate) fn new(instance: NodeInstance, own: bool, node: Weak<NodeInner>) -> Self {
+    pub(crate) fn new(
+        instance: NodeInstance,
+        own: bool,
+        node: Weak<NodeInner>,
+        timers: Option<Arc<Timers>>,
+    ) -> Self {
         Self {
             instance,
             own,
             node,
+            timers,
             route: RwLock::new(Route::Down),
             slots: Mutex::default(),
             bonded: Mutex::default(),
@@ -93,7 +102,7 @@ impl Peer {
     }
 
     pub(crate) fn unbound(instance: NodeInstance) -> Self {
-        Self::new(instance, false, Weak::new())
+        Self::new(instance, false, Weak::new(), None)
     }
 
     pub(crate) fn instance(&self) -> &NodeInstance {
@@ -102,6 +111,11 @@ impl Peer {
 
     pub(crate) fn is_own(&self) -> bool {
         self.own
+    }
+
+    /// The timers of the node that it is reached from; none if it is unbound.
+    pub(crate) fn timers(&self) -> Option<&Arc<Timers>> {
+        self.timers.as_ref()
     }
 
     pub(crate) fn owner(&self) -> Option<Node> {

@@ -1,0 +1,134 @@
+//! A moment to be woken at, unless something else comes first.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::waits::WAIT_MIN;
+use super::{Ring, TimerKey, Timers};
+use crate::node::Node;
+
+/// A deadline is met late by at most this part of its timeout, and at most 64 ms, so that those that
+/// follow each other share a tick.
+const SLACK_PART: u64 = 64;
+
+/// Stands for a timeout that no clock can hold: some thirty years.
+const FAR: Duration = Duration::from_secs(1_000_000_000);
+
+/// Sets a timer only when it is polled, and takes it back when it is dropped.
+pub(crate) struct Deadline {
+    when: When,
+    set: Option<(Arc<Timers>, Key)>,
+}
+
+enum When {
+    At {
+        at: Instant,
+        granule_ms: u64,
+    },
+    /// So long after it is first polled, late by two sweeps at most.
+    Patient(Duration),
+}
+
+enum Key {
+    Timer(TimerKey),
+    Wait(usize),
+}
+
+impl Deadline {
+    /// `timeout` from now.
+    pub(crate) fn after(timeout: Duration) -> Self {
+        let slack = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX) / SLACK_PART;
+        let granule_ms = 1 << slack.clamp(1, 64).ilog2();
+        let now = Instant::now();
+        let at = now.checked_add(timeout).unwrap_or(now + FAR);
+        Self { when: When::At { at, granule_ms }, set: None }
+    }
+
+    /// `timeout` from when it is first polled: without a look at the clock if that is long.
+    pub(crate) fn patient(timeout: Duration) -> Self {
+        if timeout < WAIT_MIN {
+            return Self::after(timeout);
+        }
+        Self { when: When::Patient(timeout), set: None }
+    }
+
+    /// Whether it has passed; if not, the task is woken when it has.
+    pub(crate) fn poll(&mut self, timers: &Arc<Timers>, cx: &mut Context<'_>) -> Poll<()> {
+        let key = match (&self.when, &self.set) {
+            (When::Patient(timeout), None) => {
+                let begun = timers.shared.set.lock().waits.begin(*timeout, cx.waker().clone());
+                let (slot, is_first) = begun;
+                if is_first {
+                    timers.rouse();
+                }
+                Key::Wait(slot)
+            }
+            (When::Patient(_), Some((timers, Key::Wait(slot)))) => {
+                let over = timers.shared.set.lock().waits.renew(*slot, cx.waker());
+                return is_over(over);
+            }
+            (When::At { at, .. }, Some((timers, Key::Timer(key)))) => {
+                if let Some(Ring::Wake(waker)) = timers.shared.set.lock().wheel.find_mut(*key) {
+                    waker.clone_from(cx.waker());
+                }
+                return is_over(Some(*at));
+            }
+            (When::At { at, granule_ms }, _) => {
+                let tick = timers.tick(*at).next_multiple_of(*granule_ms);
+                Key::Timer(timers.set_tick(tick, Ring::Wake(cx.waker().clone())))
+            }
+            (When::Patient(_), Some((_, Key::Timer(_)))) => return Poll::Ready(()),
+        };
+        self.set = Some((Arc::clone(timers), key));
+        Poll::Pending
+    }
+}
+
+fn is_over(at: Option<Instant>) -> Poll<()> {
+    match at.is_some_and(|at| at <= Instant::now()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        if let Some((timers, key)) = &self.set {
+            match key {
+                Key::Timer(key) => drop(timers.cancel(*key)),
+                Key::Wait(slot) => timers.shared.set.lock().waits.end(*slot),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.when {
+            When::At { at, .. } => f.debug_tuple("Deadline").field(&at).finish(),
+            When::Patient(timeout) => f.debug_tuple("Deadline").field(&timeout).finish(),
+        }
+    }
+}
+
+impl Node {
+    /// Awaits a future for at most `timeout`; `None` if that is not enough.
+    pub(crate) async fn timeout<F: Future>(
+        &self,
+        timeout: Duration,
+        future: F,
+    ) -> Option<F::Output> {
+        let (mut future, mut deadline) = (pin!(future), Deadline::patient(timeout));
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => deadline.poll(self.timers(), cx).map(|()| None),
+        })
+        .await
+    }
+}
