@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::rules::{ChildRules, Restart};
+use super::rules::{ChildRules, NAMELESS, Restart};
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 
@@ -24,7 +24,7 @@ pub(crate) struct Child {
 impl Child {
     /// What it is called in errors.
     pub(super) fn label(&self) -> String {
-        self.rules.id.as_deref().unwrap_or("without an id").to_owned()
+        self.rules.id.as_deref().unwrap_or(NAMELESS).to_owned()
     }
 
     pub(super) fn is_temporary(&self) -> bool {

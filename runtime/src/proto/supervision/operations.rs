@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::children::{ChildKey, Life};
 use super::ending::{EndCause, Phase};
 use super::lanes::{LaneKey, Operation, Purpose, Request, Whom, Work};
-use super::rules::{ChildRules, SpecError, Strategy};
+use super::rules::{ChildRules, Strategy};
 use super::{Answer, Outbox, Output, State};
 use crate::error::SpawnError;
 use crate::pid::AnyPid;
@@ -242,28 +242,6 @@ impl State {
         match whom {
             Whom::Id(id) => self.children.by_id(id),
             Whom::Pid(pid) => self.children.by_pid(pid),
-        }
-    }
-}
-
-impl super::Rules {
-    /// Whether a supervisor can begin with these children.
-    pub(crate) fn check_all(&self, children: &[&ChildRules]) -> Result<(), SpecError> {
-        self.check()?;
-        let mut ids = std::collections::BTreeSet::new();
-        for child in children {
-            self.check_child(child)?;
-            let id = child.id.as_deref().unwrap_or_default();
-            if self.strategy == Strategy::Dynamic {
-                return Err(SpecError::ChildOfDynamic(id.to_owned()));
-            }
-            if !ids.insert(id) {
-                return Err(SpecError::DuplicateId(id.to_owned()));
-            }
-        }
-        match self.children_max {
-            Some(most) if children.len() > most => Err(SpecError::MaxChildren(most)),
-            Some(_) | None => Ok(()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The words of supervision: what a child and a supervisor are told, and which of it is refused.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,9 @@ pub(crate) struct ChildRules {
     pub(crate) backoff: Option<Box<Backoff>>,
 }
 
+/// What a child without an id is called in errors.
+pub(super) const NAMELESS: &str = "without an id";
+
 /// What the decisions need to know of a supervisor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
@@ -109,9 +113,29 @@ impl Rules {
         if self.intensity.period.is_zero() { Err(SpecError::ZeroPeriod) } else { Ok(()) }
     }
 
+    /// Whether a supervisor can begin with these children.
+    pub(crate) fn check_all(&self, children: &[&ChildRules]) -> Result<(), SpecError> {
+        self.check()?;
+        let mut ids = BTreeSet::new();
+        for child in children {
+            self.check_child(child)?;
+            if self.strategy == Strategy::Dynamic {
+                return Err(SpecError::ChildOfDynamic);
+            }
+            let id = child.id.as_deref().unwrap_or(NAMELESS);
+            if !ids.insert(id) {
+                return Err(SpecError::DuplicateId(id.to_owned()));
+            }
+        }
+        match self.children_max {
+            Some(most) if children.len() > most => Err(SpecError::MaxChildren(most)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Whether a child fits under this supervisor, whatever the others.
     pub(crate) fn check_child(&self, child: &ChildRules) -> Result<(), SpecError> {
-        let name = || child.id.as_deref().unwrap_or_default().to_owned();
+        let name = || child.id.as_deref().unwrap_or(NAMELESS).to_owned();
         if child.significant && self.auto_shutdown == AutoShutdown::Never {
             return Err(SpecError::SignificantUnderNever(name()));
         }
@@ -136,8 +160,8 @@ pub enum SpecError {
     #[error("two children have the id {0:?}")]
     DuplicateId(String),
     /// A dynamic supervisor begins without children.
-    #[error("a dynamic supervisor has no children of its own: {0:?}")]
-    ChildOfDynamic(String),
+    #[error("a dynamic supervisor begins without children")]
+    ChildOfDynamic,
     /// More children than `max_children`.
     #[error("more than {0} children")]
     MaxChildren(usize),

@@ -15,6 +15,7 @@
 mod log;
 mod otp;
 mod random;
+mod setup;
 mod world;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ use std::io::Write as _;
 use self::log::{Ended, Op, Report};
 use self::otp::Otp;
 use self::random::Random;
-use self::world::{Setup, World};
+use self::setup::Setup;
+use self::world::World;
 use super::super::{EndCause, Strategy};
 
 /// Traces of a normal run; `STARLINGS_TRACES` sets another number.

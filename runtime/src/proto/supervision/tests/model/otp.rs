@@ -1,14 +1,14 @@
 //! A supervisor as the manual of OTP describes it: a list of children, a mailbox, and one thing at a
 //! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours.
 
+mod calls;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::super::super::{AutoShutdown, Backoff, EndCause, Restart, Strategy};
-use super::log::{
-    Answered, Asked, Attempt, Ended, Entry, Log, Message, Name, Op, Outcome, Place, Report,
-};
-use super::world::{Setup, Spec};
+use super::log::{Attempt, Ended, Entry, Log, Message, Name, Op, Outcome, Place, Report};
+use super::setup::{Setup, Spec};
 use crate::reason::ExitReason;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,56 +141,6 @@ impl<'a> Otp<'a> {
                 Ok(())
             }
         }
-    }
-
-    fn handle_call(&mut self, asked: Asked) -> Result<Answered, Stop> {
-        let dynamic = self.setup.strategy == Strategy::Dynamic;
-        match asked {
-            Asked::Add(name) => self.start_child(name),
-            Asked::Terminate(name) if self.find(name).is_some() => self.terminate_child(name),
-            Asked::TerminatePid(name, attempt) => match self.find(name).map(|child| child.pid) {
-                Some(Pid::Up(up, _)) if up == attempt => self.terminate_child(name),
-                Some(_) | None => Ok(Answered::NotFound),
-            },
-            Asked::StartAgain(_) | Asked::Delete(_) if dynamic => Ok(Answered::Dynamic),
-            Asked::Terminate(name) | Asked::StartAgain(name) | Asked::Delete(name) => {
-                match self.find(name).map(|child| child.pid) {
-                    None => Ok(Answered::NotFound),
-                    Some(Pid::Up(..)) => Ok(Answered::Running),
-                    Some(Pid::Restarting | Pid::Waiting(_)) => Ok(Answered::Restarting),
-                    Some(Pid::Undefined) if asked == Asked::Delete(name) => {
-                        self.children.retain(|child| child.spec.name != name);
-                        Ok(Answered::Done)
-                    }
-                    Some(Pid::Undefined) => Ok(answer(self.start(name, false)?)),
-                }
-            }
-        }
-    }
-
-    fn start_child(&mut self, name: Name) -> Result<Answered, Stop> {
-        let spec = self.setup.pool(name);
-        let never = self.setup.auto_shutdown == AutoShutdown::Never;
-        if spec.significant && (never || spec.restart == Restart::Permanent) {
-            return Ok(Answered::BadSpec);
-        }
-        if self.find(name).is_some() {
-            return Ok(Answered::AlreadyPresent);
-        }
-        self.children.push(Child { spec, pid: Pid::Undefined, streak: 0 });
-        let outcome = self.start(name, false)?;
-        match outcome {
-            Outcome::Up => {}
-            Outcome::Ignored => self.del_child(name),
-            Outcome::Failed => self.children.retain(|child| child.spec.name != name),
-        }
-        Ok(answer(outcome))
-    }
-
-    fn terminate_child(&mut self, name: Name) -> Result<Answered, Stop> {
-        self.do_terminate(name)?;
-        self.del_child(name);
-        Ok(Answered::Done)
     }
 
     /// `supervisor:do_restart/3`.
@@ -340,14 +290,6 @@ impl<'a> Otp<'a> {
         if let Some(child) = self.find(name) {
             child.pid = pid;
         }
-    }
-}
-
-fn answer(outcome: Outcome) -> Answered {
-    match outcome {
-        Outcome::Up => Answered::Started,
-        Outcome::Ignored => Answered::Ignored,
-        Outcome::Failed => Answered::Failed,
     }
 }
 
