@@ -49,12 +49,13 @@ pub use starlings_registry::{
     NameConflict, NameError, Names, NamesError, OnConflict, Registry, TooManyMonitors,
 };
 pub use starlings_runtime::{
-    ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
-    ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,
-    Monitor, MonitorRef, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On, PendingCall, Pid,
-    PidText, PidTextError, Placement, RegisterError, Remote, Reply, Restart, Result, Shutdown,
-    Spawn, SpawnError, Spawnable, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
-    actor, spec, spec_on,
+    ActorInfo, AnyPid, AutoShutdown, Backoff, CAPACITY_DEFAULT, Call, CallError, Candidate,
+    CastError, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, ConnectError, Counts, Cx,
+    Down, DownReason, Exit, ExitReason, Incarnation, Info, Monitor, MonitorRef, Node, NodeEvent,
+    NodeId, NodeIdError, NodeInstance, On, PendingCall, Pid, PidText, PidTextError, Placement,
+    RegisterError, Remote, Reply, Restart, Result, Shutdown, Spawn, SpawnError, Spawnable,
+    SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec, actor, spec,
+    spec_on,
 };
 pub use starlings_transport::Cookie;
 pub use system::address;

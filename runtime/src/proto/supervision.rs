@@ -8,7 +8,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `children` | who there is, by key, id and pid, and in which state |
-//! | `lanes` | what is under way, and what waits for it |
+//! | `tracks` | what is under way, and what waits for it |
 //! | `operations` | a series of stops and starts, one after another |
 //! | `restarting` | whether a child that ended is restarted, and who with it |
 //! | `restart_intensity`, `backoff` | how often, and when |
@@ -23,12 +23,12 @@ mod backoff;
 mod children;
 mod early_exits;
 mod ending;
-mod lanes;
 mod operations;
 mod requests;
 mod restart_intensity;
 mod restarting;
 mod rules;
+mod tracks;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -39,11 +39,11 @@ pub(crate) use children::{Child, ChildKey, Children, Life};
 use early_exits::EarlyExits;
 pub(crate) use ending::EndCause;
 use ending::Phase;
-use lanes::{Lanes, Work};
-pub(crate) use lanes::{Request, RequestId, Whom};
 use restart_intensity::RecentRestarts;
 pub use rules::{AutoShutdown, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub(crate) use rules::{ChildRules, Rules};
+pub(crate) use tracks::{Request, RequestId, Whom};
+use tracks::{Tracks, Work};
 
 use crate::error::SpawnError;
 use crate::pid::AnyPid;
@@ -135,7 +135,7 @@ pub(crate) struct State {
     rules: Rules,
     phase: Phase,
     children: Children,
-    lanes: Lanes,
+    tracks: Tracks,
     recent: RecentRestarts,
     /// Who waits for a delay.
     alarms: BTreeSet<(Duration, ChildKey)>,
@@ -151,7 +151,7 @@ impl State {
             rules,
             phase: Phase::Beginning,
             children: Children::default(),
-            lanes: Lanes::default(),
+            tracks: Tracks::default(),
             recent: RecentRestarts::new(rules.intensity),
             alarms: BTreeSet::new(),
             early: EarlyExits::default(),
@@ -205,7 +205,7 @@ impl State {
     }
 
     fn on_exited(&mut self, now: Duration, pid: AnyPid, reason: ExitReason, outbox: &mut Outbox) {
-        let arrived = self.lanes.arrival();
+        let arrived = self.tracks.arrival();
         let known = self.children.by_pid(&pid);
         let known = known.and_then(|key| Some((key, self.children.get(key)?.life.clone())));
         match known {
@@ -229,7 +229,7 @@ impl State {
     fn on_elapsed(&mut self, now: Duration, outbox: &mut Outbox) {
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, key));
-            let arrived = self.lanes.arrival();
+            let arrived = self.tracks.arrival();
             self.take(now, arrived, Work::Due(key, at), outbox);
         }
     }
@@ -242,9 +242,9 @@ impl State {
             }
             return;
         }
-        let lane = self.lane_for(&work);
-        if self.lanes.is_busy(lane) {
-            self.lanes.wait(lane, arrived, work);
+        let track = self.track_for(&work);
+        if self.tracks.is_busy(track) {
+            self.tracks.wait(track, arrived, work);
             return;
         }
         match work {

@@ -1,9 +1,9 @@
 //! The end of a supervisor: why it comes, and the stop of all children before it.
 
 use super::children::{ChildKey, Life};
-use super::lanes::Work;
 use super::requests::refuse;
 use super::rules::{AutoShutdown, ChildError, Strategy};
+use super::tracks::Work;
 use super::{Answer, Outbox, Output, State};
 use crate::reason::ExitReason;
 
@@ -62,12 +62,12 @@ impl State {
             return;
         }
         self.alarms.clear();
-        for lane in self.lanes.clear_all() {
-            if let Some(request) = lane.operation.purpose.request() {
+        for track in self.tracks.clear_all() {
+            if let Some(request) = track.operation.purpose.request() {
                 let answer = Answer::Refused(ChildError::Ending);
                 outbox.push(Output::Answer { request, answer });
             }
-            for (_, work) in lane.into_waiting() {
+            for (_, work) in track.into_waiting() {
                 if let Work::Asked(request, what) = work {
                     refuse(request, &what, ChildError::Ending, outbox);
                 }

@@ -1,12 +1,12 @@
-//! Operations: series of stops and starts, one after another, on the lane of a child or of all.
+//! Operations: series of stops and starts, one after another, on the track of a child or of all.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::children::{ChildKey, Life};
 use super::ending::{EndCause, Phase};
-use super::lanes::{LaneKey, Operation, Purpose, Request, Whom, Work};
 use super::rules::{ChildRules, Strategy};
+use super::tracks::{Operation, Purpose, Request, TrackKey, Whom, Work};
 use super::{Answer, Outbox, Output, State};
 use crate::error::SpawnError;
 use crate::pid::AnyPid;
@@ -28,23 +28,23 @@ impl State {
         self.operate(now, None, Purpose::Begin, Vec::new(), starts, outbox);
     }
 
-    /// Begins an operation on a lane that is free.
+    /// Begins an operation on a track that is free.
     pub(super) fn operate(
         &mut self,
         now: Duration,
-        lane: LaneKey,
+        track: TrackKey,
         purpose: Purpose,
         stops: Vec<ChildKey>,
         starts: VecDeque<ChildKey>,
         outbox: &mut Outbox,
     ) {
-        self.lanes.occupy(lane, Operation { purpose, stops, starts });
-        self.advance(now, lane, outbox);
+        self.tracks.occupy(track, Operation { purpose, stops, starts });
+        self.advance(now, track, outbox);
     }
 
-    /// Does what comes next on a lane, up to the next stop or start that has to be waited for.
-    fn advance(&mut self, now: Duration, lane: LaneKey, outbox: &mut Outbox) {
-        while let Some(operation) = self.lanes.operation(lane) {
+    /// Does what comes next on a track, up to the next stop or start that has to be waited for.
+    fn advance(&mut self, now: Duration, track: TrackKey, outbox: &mut Outbox) {
+        while let Some(operation) = self.tracks.operation(track) {
             if let Some(key) = operation.stops.pop() {
                 if self.begin_stop(key, outbox) {
                     return;
@@ -57,7 +57,7 @@ impl State {
                     return outbox.push(Output::Start { key });
                 }
             } else {
-                return self.finish(now, lane, outbox);
+                return self.finish(now, track, outbox);
             }
         }
     }
@@ -110,26 +110,26 @@ impl State {
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }
-        let lane = self.lane_of(key);
-        self.answer(lane, Answer::Started(pid.clone()), outbox);
+        let track = self.track_of(key);
+        self.answer(track, Answer::Started(pid.clone()), outbox);
         if let Some((arrived, _)) = ended {
-            self.lanes.wait(lane, arrived, Work::Ended(key, pid));
+            self.tracks.wait(track, arrived, Work::Ended(key, pid));
         }
-        self.advance(now, lane, outbox);
+        self.advance(now, track, outbox);
     }
 
     pub(super) fn on_ignored(&mut self, now: Duration, key: ChildKey, outbox: &mut Outbox) {
         if !self.is_starting(key) {
             return;
         }
-        let lane = self.lane_of(key);
+        let track = self.track_of(key);
         self.settle(key, outbox);
         self.early.settle(self.children.tally().starting);
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }
-        self.answer(lane, Answer::Ignored, outbox);
-        self.advance(now, lane, outbox);
+        self.answer(track, Answer::Ignored, outbox);
+        self.advance(now, track, outbox);
     }
 
     pub(super) fn on_start_failed(
@@ -147,25 +147,25 @@ impl State {
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }
-        let lane = self.lane_of(key);
-        let Some(operation) = self.lanes.operation(lane) else { return };
+        let track = self.track_of(key);
+        let Some(operation) = self.tracks.operation(track) else { return };
         match operation.purpose {
             Purpose::Begin => {
                 return self.end(ExitReason::error(error), EndCause::StartFailed, outbox);
             }
             Purpose::Add(_) => {
-                self.answer(lane, Answer::Failed(error), outbox);
+                self.answer(track, Answer::Failed(error), outbox);
                 self.forget(key, outbox);
             }
-            Purpose::StartAgain(_) => self.answer(lane, Answer::Failed(error), outbox),
+            Purpose::StartAgain(_) => self.answer(track, Answer::Failed(error), outbox),
             Purpose::Restart | Purpose::Delay(..) | Purpose::Terminate(_) => {
                 operation.starts.clear();
                 self.children.set_life(key, Life::Retrying);
-                let arrived = self.lanes.arrival();
-                self.lanes.wait(lane, arrived, Work::TryAgain(key));
+                let arrived = self.tracks.arrival();
+                self.tracks.wait(track, arrived, Work::TryAgain(key));
             }
         }
-        self.advance(now, lane, outbox);
+        self.advance(now, track, outbox);
     }
 
     pub(super) fn on_stopped(
@@ -180,17 +180,17 @@ impl State {
         if self.children.get(key).is_none_or(|child| child.life != stopping) {
             return;
         }
-        let lane = self.lane_of(key);
+        let track = self.track_of(key);
         self.settle(key, outbox);
         if self.phase.is_over() {
             return self.end_next(None, outbox);
         }
-        self.advance(now, lane, outbox);
+        self.advance(now, track, outbox);
     }
 
     /// An operation is done: what waited for it comes next.
-    fn finish(&mut self, now: Duration, lane: LaneKey, outbox: &mut Outbox) {
-        let Some(done) = self.lanes.clear(lane) else { return };
+    fn finish(&mut self, now: Duration, track: TrackKey, outbox: &mut Outbox) {
+        let Some(done) = self.tracks.clear(track) else { return };
         match done.operation.purpose {
             Purpose::Begin => self.phase = Phase::Running,
             Purpose::Delay(key, at) => {
@@ -207,8 +207,8 @@ impl State {
         }
     }
 
-    fn answer(&mut self, lane: LaneKey, answer: Answer, outbox: &mut Outbox) {
-        let purpose = self.lanes.operation(lane).map(|operation| operation.purpose);
+    fn answer(&mut self, track: TrackKey, answer: Answer, outbox: &mut Outbox) {
+        let purpose = self.tracks.operation(track).map(|operation| operation.purpose);
         if let Some(request) = purpose.and_then(Purpose::request) {
             outbox.push(Output::Answer { request, answer });
         }
@@ -218,12 +218,12 @@ impl State {
         self.children.get(key).is_some_and(|child| child.life == Life::Starting)
     }
 
-    pub(super) fn lane_of(&self, key: ChildKey) -> LaneKey {
+    pub(super) fn track_of(&self, key: ChildKey) -> TrackKey {
         let shared = self.rules.strategy.is_grouped() || self.is_beginning();
         if shared { None } else { Some(key) }
     }
 
-    pub(super) fn lane_for(&self, work: &Work) -> LaneKey {
+    pub(super) fn track_for(&self, work: &Work) -> TrackKey {
         let key = match work {
             Work::Ended(key, _) | Work::TryAgain(key) | Work::Due(key, _) => Some(*key),
             Work::Asked(_, Request::Add(key, rules)) => {
@@ -235,7 +235,7 @@ impl State {
                 self.children.by_id(id)
             }
         };
-        key.and_then(|key| self.lane_of(key))
+        key.and_then(|key| self.track_of(key))
     }
 
     pub(super) fn find(&self, whom: &Whom) -> Option<ChildKey> {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::children::{ChildKey, Life};
-use super::lanes::{Purpose, Request, RequestId, Work};
 use super::rules::{ChildError, ChildRules, Strategy};
+use super::tracks::{Purpose, Request, RequestId, Work};
 use super::{Answer, Outbox, Output, State};
 
 impl State {
@@ -19,10 +19,10 @@ impl State {
         if self.phase.is_over() {
             return refuse(request, &what, ChildError::Ending, outbox);
         }
-        let arrived = self.lanes.arrival();
+        let arrived = self.tracks.arrival();
         let work = Work::Asked(request, what);
         let Work::Asked(_, what) = &work else { return };
-        if self.lanes.is_busy(self.lane_for(&work)) && !self.lanes.has_room() {
+        if self.tracks.is_busy(self.track_for(&work)) && !self.tracks.has_room() {
             return refuse(request, what, ChildError::Busy, outbox);
         }
         self.cancel_start_for(what, outbox);
@@ -73,12 +73,12 @@ impl State {
             Err(error) => refuse(request, &what, error, outbox),
             Ok(None) => outbox.push(Output::Answer { request, answer: Answer::Done }),
             Ok(Some((key, purpose @ Purpose::Terminate(_)))) => {
-                let lane = self.lane_of(key);
-                self.operate(now, lane, purpose, vec![key], VecDeque::new(), outbox);
+                let track = self.track_of(key);
+                self.operate(now, track, purpose, vec![key], VecDeque::new(), outbox);
             }
             Ok(Some((key, purpose))) => {
-                let lane = self.lane_of(key);
-                self.operate(now, lane, purpose, Vec::new(), VecDeque::from([key]), outbox);
+                let track = self.track_of(key);
+                self.operate(now, track, purpose, Vec::new(), VecDeque::from([key]), outbox);
             }
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::children::{ChildKey, Life};
 use super::ending::EndCause;
-use super::lanes::Purpose;
 use super::rules::{Restart, Strategy};
+use super::tracks::Purpose;
 use super::{Outbox, State};
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
@@ -83,7 +83,7 @@ impl State {
         self.children.set_life(key, Life::Retrying);
         let stops = self.others(key);
         let purpose = Purpose::Delay(key, now.saturating_add(delay));
-        self.operate(now, self.lane_of(key), purpose, stops, VecDeque::new(), outbox);
+        self.operate(now, self.track_of(key), purpose, stops, VecDeque::new(), outbox);
     }
 
     /// Stops what is left of a child's group and starts all of it.
@@ -91,7 +91,7 @@ impl State {
         // One before it may fail to start, and be terminated: then this one is not started either.
         self.children.set_life(key, Life::Stopped);
         let (stops, starts) = (self.others(key), self.group(key).collect());
-        self.operate(now, self.lane_of(key), Purpose::Restart, stops, starts, outbox);
+        self.operate(now, self.track_of(key), Purpose::Restart, stops, starts, outbox);
     }
 
     /// Who is to be stopped before a child that has ended is restarted.

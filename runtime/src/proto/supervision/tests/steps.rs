@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::lanes::REQUESTS_WAITING_MAX;
+use super::super::tracks::REQUESTS_WAITING_MAX;
 use super::super::*;
 use crate::identity::{Incarnation, NodeInstance};
 

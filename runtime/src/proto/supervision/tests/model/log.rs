@@ -171,6 +171,5 @@ pub(super) struct Report {
     pub(super) ops: Vec<Op>,
     pub(super) answers: BTreeMap<u64, Answered>,
     pub(super) children: Vec<(Name, Place)>,
-    pub(super) restarts: u64,
     pub(super) ended: Option<Ended>,
 }

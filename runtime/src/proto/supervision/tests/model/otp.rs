@@ -43,6 +43,13 @@ pub(super) struct Otp<'a> {
     restart_times: Vec<Duration>,
     now: Duration,
     report: Report,
+    restarts: u64,
+}
+
+/// What the model did, and how often it restarted a child.
+pub(super) struct History {
+    pub(super) report: Report,
+    pub(super) restarts: u64,
 }
 
 impl<'a> Otp<'a> {
@@ -56,10 +63,11 @@ impl<'a> Otp<'a> {
             restart_times: Vec::new(),
             now: Duration::ZERO,
             report: Report::default(),
+            restarts: 0,
         }
     }
 
-    pub(super) fn run(mut self) -> Result<Report, String> {
+    pub(super) fn run(mut self) -> Result<History, String> {
         match self.live() {
             Ok(()) => {}
             Err(Stop::For(cause)) => {
@@ -76,7 +84,7 @@ impl<'a> Otp<'a> {
         }
         self.report.children =
             self.children.iter().map(|child| (child.spec.name, place(child))).collect();
-        Ok(self.report)
+        Ok(History { report: self.report, restarts: self.restarts })
     }
 
     fn live(&mut self) -> Go {
@@ -176,7 +184,7 @@ impl<'a> Otp<'a> {
             self.del_child(name);
             return Err(Stop::For(EndCause::Intensity));
         }
-        self.report.restarts += 1;
+        self.restarts += 1;
         let Some(child) = self.find(name) else { return Ok(()) };
         let Some(Backoff { base, max, .. }) = child.spec.backoff else {
             return self.restart_group(name);

@@ -45,7 +45,9 @@ impl Setup {
             name,
             restart: random.pick(&[Restart::Permanent, Restart::Transient, Restart::Temporary]),
             significant: random.one_in(3),
-            backoff: random.one_in(5).then(|| Backoff::new(SECOND, 3 * SECOND).jitter(0.0)),
+            backoff: random
+                .one_in(5)
+                .then(|| Backoff::new(SECOND, 3 * SECOND).jitter(0.0).reset_after(2 * SECOND)),
         });
         let pool: Vec<_> = pool.collect();
         let dynamic = strategy == Strategy::Dynamic;
@@ -57,11 +59,11 @@ impl Setup {
         Self {
             strategy,
             auto_shutdown,
-            restarts: random.below(5),
+            restarts: random.below(8),
             period: 5 * SECOND,
             children,
             pool,
-            fails_one_in: 3 + random.below(8),
+            fails_one_in: 4 + random.below(16),
             // Who is the last significant child is a question of order alone.
             one_by_one: !strategy.is_grouped()
                 && (random.one_in(2) || auto_shutdown == AutoShutdown::AllSignificant),

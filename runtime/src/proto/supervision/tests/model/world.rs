@@ -39,7 +39,6 @@ pub(super) struct World<'a> {
     /// Once the supervisor is ending: the latest child that it stopped.
     last_stop: Option<ChildKey>,
     begins: bool,
-    restarts: BTreeMap<ChildKey, u64>,
     log: Log,
     report: Report,
     dynamic_names: Name,
@@ -59,7 +58,6 @@ impl<'a> World<'a> {
             alive: BTreeSet::new(),
             last_stop: None,
             begins: false,
-            restarts: BTreeMap::new(),
             log: Log::default(),
             report: Report::default(),
             dynamic_names: 0,

@@ -11,10 +11,6 @@ impl World<'_> {
         self.state.handle(self.now, input, &mut outbox);
         self.begins = begins && !self.state.has_begun();
         outbox.into_iter().for_each(|output| self.perform(output));
-        for (key, child) in self.state.children().iter() {
-            let before = self.restarts.insert(key, child.restarts).unwrap_or_default();
-            self.report.restarts += child.restarts - before;
-        }
     }
 
     /// At the end children are stopped in reverse order, but for dynamic ones.

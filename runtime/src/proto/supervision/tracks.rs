@@ -1,7 +1,7 @@
 //! What is under way, and what waits for it.
 //!
-//! A lane is what an OTP supervisor as a whole is: it does one thing after another, in the order of
-//! arrival. Under `OneForAll` and `RestForOne` all children share one lane; otherwise each child has
+//! A track is what an OTP supervisor as a whole is: it does one thing after another, in the order of
+//! arrival. Under `OneForAll` and `RestForOne` all children share one track; otherwise each child has
 //! its own, so that a slow one holds up nobody else.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -40,7 +40,7 @@ pub(crate) enum Whom {
 }
 
 /// All children, or one.
-pub(super) type LaneKey = Option<ChildKey>;
+pub(super) type TrackKey = Option<ChildKey>;
 
 #[derive(Debug)]
 pub(super) enum Work {
@@ -85,43 +85,43 @@ impl Purpose {
 }
 
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Track {
     pub(super) operation: Operation,
     /// In order of arrival.
     waiting: VecDeque<(u64, Work)>,
 }
 
-impl Lane {
+impl Track {
     pub(super) fn into_waiting(self) -> VecDeque<(u64, Work)> {
         self.waiting
     }
 }
 
-/// The lanes on which something is under way.
+/// The tracks on which something is under way.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
-    busy: BTreeMap<LaneKey, Lane>,
+pub(super) struct Tracks {
+    busy: BTreeMap<TrackKey, Track>,
     arrived: u64,
     requests_waiting: usize,
 }
 
-impl Lanes {
+impl Tracks {
     /// A number that tells earlier from later arrivals.
     pub(super) fn arrival(&mut self) -> u64 {
         self.arrived += 1;
         self.arrived
     }
 
-    pub(super) fn occupy(&mut self, lane: LaneKey, operation: Operation) {
-        self.busy.insert(lane, Lane { operation, waiting: VecDeque::new() });
+    pub(super) fn occupy(&mut self, track: TrackKey, operation: Operation) {
+        self.busy.insert(track, Track { operation, waiting: VecDeque::new() });
     }
 
-    pub(super) fn operation(&mut self, lane: LaneKey) -> Option<&mut Operation> {
-        self.busy.get_mut(&lane).map(|lane| &mut lane.operation)
+    pub(super) fn operation(&mut self, track: TrackKey) -> Option<&mut Operation> {
+        self.busy.get_mut(&track).map(|track| &mut track.operation)
     }
 
-    pub(super) fn is_busy(&self, lane: LaneKey) -> bool {
-        self.busy.contains_key(&lane)
+    pub(super) fn is_busy(&self, track: TrackKey) -> bool {
+        self.busy.contains_key(&track)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -129,22 +129,22 @@ impl Lanes {
     }
 
     /// Puts work behind what is under way, at its place in the order of arrival.
-    pub(super) fn wait(&mut self, lane: LaneKey, arrived: u64, work: Work) {
-        let Some(lane) = self.busy.get_mut(&lane) else { return };
+    pub(super) fn wait(&mut self, track: TrackKey, arrived: u64, work: Work) {
+        let Some(track) = self.busy.get_mut(&track) else { return };
         self.requests_waiting += usize::from(matches!(work, Work::Asked(..)));
-        let at = lane.waiting.partition_point(|(other, _)| *other < arrived);
-        lane.waiting.insert(at, (arrived, work));
+        let at = track.waiting.partition_point(|(other, _)| *other < arrived);
+        track.waiting.insert(at, (arrived, work));
     }
 
-    /// Ends what is under way on a lane.
-    pub(super) fn clear(&mut self, lane: LaneKey) -> Option<Lane> {
-        let lane = self.busy.remove(&lane)?;
-        let asked = lane.waiting.iter().filter(|(_, work)| matches!(work, Work::Asked(..)));
+    /// Ends what is under way on a track.
+    pub(super) fn clear(&mut self, track: TrackKey) -> Option<Track> {
+        let track = self.busy.remove(&track)?;
+        let asked = track.waiting.iter().filter(|(_, work)| matches!(work, Work::Asked(..)));
         self.requests_waiting -= asked.count();
-        Some(lane)
+        Some(track)
     }
 
-    pub(super) fn clear_all(&mut self) -> impl Iterator<Item = Lane> {
+    pub(super) fn clear_all(&mut self) -> impl Iterator<Item = Track> {
         self.requests_waiting = 0;
         std::mem::take(&mut self.busy).into_values()
     }
