@@ -4,6 +4,8 @@
 
 pub(crate) mod context;
 pub(crate) mod info;
+pub(crate) mod tasks;
+pub(crate) mod timing;
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +15,8 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::context::Cx;
 use crate::actor::info::Info;
-use crate::message::mailbox;
+use crate::error::CallError;
+use crate::message::mailbox::{self, Overflow};
 use crate::message::reply::ReplyTo;
 use crate::reason::ExitReason;
 use crate::remote::wire::MethodKey;
@@ -34,6 +37,13 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Messages its mailbox holds. When full, `cast` answers `Overloaded`.
     const CAPACITY: usize = mailbox::CAPACITY_DEFAULT;
+
+    /// What happens to a message that meets a full mailbox.
+    const OVERFLOW: Overflow = Overflow::Refuse;
+
+    /// Whether it runs on a thread of its own, where its handlers may block; otherwise it is a task
+    /// among others and must not. A kill then waits for the next await point as it always does.
+    const ON_THREAD: bool = false;
 
     /// Makes the state. The spawn is answered when this returns; an error means there is no child.
     fn init(args: Self::Args, cx: &mut Cx<Self>) -> impl Future<Output = Result<Self>> + Send;
@@ -59,6 +69,26 @@ pub trait Actor: Sized + Send + 'static {
     ) -> impl Future<Output = ()> + Send {
         let _ = (reason, cx);
         std::future::ready(())
+    }
+
+    /// Which guarded method the message is for, if its guard does not hold: the message then waits
+    /// until [`Actor::admits`] says that it does, in the order in which such messages came, and before
+    /// those that come later. What `#[cast(when = ..)]` and `#[call(when = ..)]` write.
+    /// Source: `gen_statem`'s `postpone`.
+    fn postpones(&self, message: &Self::Message) -> Option<usize> {
+        let _ = message;
+        None
+    }
+
+    /// Whether the guard of a method holds; asked after each message while some wait.
+    fn admits(&self, method: usize) -> bool {
+        let _ = method;
+        true
+    }
+
+    /// Refuses a message that the mailbox dropped to make room: a call among them is answered.
+    fn refuse(message: Self::Message, error: CallError) {
+        drop((message, error));
     }
 
     /// How other nodes reach it; `None` for an actor that stays on its own node.

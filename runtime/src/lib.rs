@@ -27,19 +27,22 @@ mod supervisor;
 
 pub use actor::context::Cx;
 pub use actor::info::{Down, Event, Exit, Info, MonitorRef, NodeEvent};
+pub use actor::tasks::{TaskDone, TaskRef};
+pub use actor::timing::{INTERVAL_MIN, Timeout, TimerRef};
 pub use actor::{Actor, InitOutcome, Method, Outcome, Remote, Result, Spawnable, Wire};
 pub use bond::monitor::Monitor;
 pub use error::{CallError, CastError, SpawnError};
 pub use identity::{Incarnation, NODE_NAME_BYTES_MAX, NodeId, NodeIdError, NodeInstance};
-pub use life::spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn};
+pub use life::spawn::{MonitoredSpawn, SPAWN_TIMEOUT_DEFAULT, Spawn, Spawning};
 pub use message::call::{
     CALL_TIMEOUT_DEFAULT, CALL_TIMEOUT_MAX, Call, DecodeReply, PendingCall, decode_reply,
 };
-pub use message::mailbox::CAPACITY_DEFAULT;
+pub use message::mailbox::{CAPACITY_DEFAULT, Overflow, REMOTE_BYTES_MAX};
 pub use message::reply::{Reply, ReplyTo};
 pub use node::alarm::Alarm;
 pub use node::counters::{Counters, Counts};
 pub use node::inspect::ActorInfo;
+pub use node::life::DelayedCast;
 pub use node::names::{NAME_BYTES_MAX, RegisterError};
 pub use node::types::DuplicateType;
 pub use node::{Node, NodeParts, PidTextError};

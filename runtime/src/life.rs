@@ -4,5 +4,6 @@ pub(crate) mod birth;
 pub(crate) mod cell;
 pub(crate) mod core;
 pub(crate) mod hosting;
+pub(crate) mod postponed;
 pub(crate) mod resident;
 pub(crate) mod spawn;

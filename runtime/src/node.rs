@@ -3,10 +3,11 @@
 pub(crate) mod alarm;
 pub(crate) mod counters;
 pub(crate) mod inspect;
-mod life;
+pub(crate) mod life;
 pub(crate) mod membership;
 pub(crate) mod names;
 mod others;
+pub(crate) mod timers;
 pub(crate) mod types;
 
 use std::any::{Any, TypeId};
@@ -16,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::actor::info::MonitorRef;
 use crate::actor::{Actor, Spawnable};
@@ -27,6 +29,7 @@ use crate::life::spawn::Spawn;
 use crate::node::counters::Counters;
 use crate::node::membership::Membership;
 use crate::node::names::{NameTable, RegisterError};
+use crate::node::timers::{Ring, TimerKey, Timers};
 use crate::node::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
@@ -55,6 +58,7 @@ pub(crate) struct NodeInner {
     counters: Counters,
     closing: AtomicBool,
     runtime: tokio::runtime::Handle,
+    pub(crate) timers: Timers,
     system: OnceLock<AnyPid>,
 }
 
@@ -101,6 +105,7 @@ impl NodeParts {
             counters: Counters::default(),
             closing: AtomicBool::new(false),
             runtime: tokio::runtime::Handle::current(),
+            timers: Timers::new(),
             system: OnceLock::new(),
         }))
     }
@@ -230,16 +235,6 @@ impl Node {
 
 /// What the other modules of the runtime need of a node.
 impl Node {
-    /// Awaits a future as if on the node's runtime, so that what it spawns runs there.
-    pub(crate) async fn within<F: Future>(&self, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|cx| {
-            let _entered = self.0.runtime.enter();
-            future.as_mut().poll(cx)
-        })
-        .await
-    }
-
     /// Whether both are the same node value.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -251,6 +246,18 @@ impl Node {
         F: Future<Output: Send> + Send + 'static,
     {
         self.0.runtime.spawn(task)
+    }
+
+    /// Runs work that blocks where that hurts nobody.
+    pub(crate) fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.0.runtime.spawn_blocking(work)
+    }
+
+    pub(crate) fn set_timer(&self, at: Instant, ring: Ring) -> TimerKey {
+        self.0.timers.set(&self.0.runtime, at, ring)
     }
 
     pub(crate) fn membership(&self) -> &Mutex<Membership> {

@@ -35,7 +35,7 @@ const IMPURE: &[(&str, &str)] = &[
     ("async ", "drivers wait; a state machine is called"),
     (".await", "drivers wait; a state machine is called"),
     ("tokio::", "time is an argument, tasks are the driver's"),
-    ("ractor", "only runtime/src/life/hosting.rs knows it"),
+    ("ractor", "only runtime/src/interop.rs knows it"),
     ("dashmap", "tables for readers are the driver's"),
     ("std::net", "messages come in as inputs"),
     ("std::thread", "a state machine has one caller"),
@@ -143,12 +143,8 @@ fn nothing_is_static() {
 fn ractor_has_one_door() {
     let mut complaints = Vec::new();
     for (path, text) in sources(&["src", "runtime", "transport", "registry", "cache", "shell"]) {
-        if path != "runtime/src/life/hosting.rs" {
-            complaints.extend(find(
-                &path,
-                &text,
-                &[("ractor::", "only runtime/src/life/hosting.rs")],
-            ));
+        if path != "runtime/src/interop.rs" {
+            complaints.extend(find(&path, &text, &[("ractor::", "only runtime/src/interop.rs")]));
         }
     }
     report(&complaints);

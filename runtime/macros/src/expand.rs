@@ -143,7 +143,15 @@ fn behaviour(actor: &Actor) -> TokenStream {
             }
         }
     });
+    let overflow = actor.options.overflow.as_ref();
+    let overflow = overflow.map(|o| quote!(const OVERFLOW: #rt::Overflow = #rt::Overflow::#o;));
+    let on_thread = actor.options.thread.then(|| {
+        quote!(
+            const ON_THREAD: bool = true;
+        )
+    });
     let (info, terminate) = (info(actor), terminate(actor));
+    let (guards, refuse) = (guards(actor), refuse(actor));
     quote! {
         #[automatically_derived]
         #[allow(
@@ -154,6 +162,8 @@ fn behaviour(actor: &Actor) -> TokenStream {
             type Args = #args_ty;
             type Message = #message;
             #capacity
+            #overflow
+            #on_thread
 
             async fn init(#args_pat: #args_ty, cx: &mut #rt::Cx<Self>) -> #rt::Result<Self> {
                 #rt::InitOutcome::init_outcome(#init)
@@ -169,7 +179,56 @@ fn behaviour(actor: &Actor) -> TokenStream {
 
             #info
             #terminate
+            #guards
+            #refuse
             #wire
+        }
+    }
+}
+
+/// Which messages wait for the state that they are for.
+fn guards(actor: &Actor) -> Option<TokenStream> {
+    let message = message_ident(actor);
+    let guarded =
+        || actor.methods.iter().enumerate().filter_map(|(i, m)| Some((i, m, m.guard.as_ref()?)));
+    guarded().next()?;
+    let postpones = guarded().map(|(index, method, guard)| {
+        let variant = variant(&method.function);
+        quote!(#message::#variant { .. } if !Self::#guard(self) => ::core::option::Option::Some(#index),)
+    });
+    let admits = guarded().map(|(index, _, guard)| quote!(#index => Self::#guard(self),));
+    Some(quote! {
+        fn postpones(&self, message: &#message) -> ::core::option::Option<usize> {
+            match message {
+                #(#postpones)*
+                _ => ::core::option::Option::None,
+            }
+        }
+
+        fn admits(&self, method: usize) -> bool {
+            match method {
+                #(#admits)*
+                _ => true,
+            }
+        }
+    })
+}
+
+/// Answers the calls among the messages that a full mailbox drops.
+fn refuse(actor: &Actor) -> TokenStream {
+    let (message, rt) = (message_ident(actor), &actor.options.runtime);
+    let calls = actor.methods.iter().filter(|method| matches!(method.kind, Kind::Call(_)));
+    let arms = calls.map(|method| {
+        let variant = variant(&method.function);
+        quote!(#message::#variant { reply, .. } => reply.fail(error),)
+    });
+    quote! {
+        fn refuse(message: #message, error: #rt::CallError) {
+            #[allow(unreachable_patterns, reason = "an actor may have calls only")]
+            match message {
+                #(#arms)*
+                _ => {}
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ use proc_macro::TokenStream;
 ///     #[cast] fn add(&mut self, k: i64)                    one way; a Result's error ends the actor
 ///     #[call] fn get(&self) -> i64                         the return value is the reply
 ///     #[call] fn slow(&mut self, q: Query, reply: Reply<Answer>)     replies later
+///     #[cast(when = is_open)] fn enter(&mut self, who: Guest)         waits until is_open(&self) is true
 ///     #[info] fn down(&mut self, down: Down)               events, by the type of the argument
 ///     async fn terminate(&mut self, reason: &ExitReason)   runs last
 /// }
@@ -29,8 +30,10 @@ use proc_macro::TokenStream;
 ///
 /// Methods may be `async`, and may take `cx: &mut Cx<Self>`. For a type `Counter` this writes the
 /// enum `CounterMessage` and the trait `CounterMethods`, whose methods stand on `Pid<Counter>`.
-/// Options: `name = "…"`, `capacity = N` (messages in the mailbox), `spawnable = false` (reachable
-/// from other nodes, but started only here), `crate = path` (where the runtime is).
+/// Options: `name = "…"`, `capacity = N` (messages in the mailbox), `overflow = DropOldest` (a variant
+/// of `Overflow`: what happens when it is full), `thread = true` (it runs on a thread of its own and
+/// may block), `spawnable = false` (reachable from other nodes, but started only here), `crate = path`
+/// (where the runtime is).
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = parse::actor(options.into(), item.into());

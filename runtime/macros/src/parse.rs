@@ -1,11 +1,15 @@
 //! Reads the `impl` block of an actor.
 
+mod mark;
+mod options;
+
+use mark::{Guard, Mark, take_mark};
+pub(crate) use options::Options;
 use proc_macro2::{Span, TokenStream};
-use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, LitBool,
-    LitInt, LitStr, Pat, Path, PathArguments, Result, ReturnType, Token, Type, parse_quote, parse2,
+    Attribute, Error, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, Pat,
+    PathArguments, Result, ReturnType, Type, parse_quote, parse2,
 };
 
 /// An actor as written by the user.
@@ -19,15 +23,6 @@ pub(crate) struct Actor {
     pub(crate) methods: Vec<Method>,
     pub(crate) infos: Vec<Function>,
     pub(crate) terminate: Option<Function>,
-}
-
-/// What stands in `#[actor(…)]`.
-pub(crate) struct Options {
-    pub(crate) name: Option<LitStr>,
-    pub(crate) capacity: Option<LitInt>,
-    pub(crate) runtime: Path,
-    /// Whether its arguments are to travel; false for a remote actor that is only started locally.
-    pub(crate) spawnable: bool,
 }
 
 /// A function of the block, with its arguments sorted out.
@@ -53,6 +48,8 @@ pub(crate) enum Param {
 pub(crate) struct Method {
     pub(crate) function: Function,
     pub(crate) kind: Kind,
+    /// The method that says whether it may be handled: `#[cast(when = is_open)]`.
+    pub(crate) guard: Option<Ident>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a handful of them, at compile time")]
@@ -60,13 +57,6 @@ pub(crate) enum Kind {
     Cast,
     /// With the type of the reply.
     Call(Type),
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mark {
-    Cast,
-    Call,
-    Info,
 }
 
 pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
@@ -86,8 +76,12 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
         let mark = take_mark(item)?;
         let name = item.sig.ident.to_string();
         match (mark, name.as_str()) {
-            (Some(Mark::Info), _) => infos.push(info(item)?),
-            (Some(mark), _) => methods.push(method(item, mark)?),
+            (Some((Mark::Info, Guard(Some(guard)))), _) => {
+                let help = "an #[info] method has no guard: events are handled as they come";
+                return Err(Error::new(guard.span(), help));
+            }
+            (Some((Mark::Info, Guard(None))), _) => infos.push(info(item)?),
+            (Some((mark, guard)), _) => methods.push(method(item, mark, guard)?),
             (None, "init") => init = Some(self::init(item)?),
             (None, "terminate") => terminate = Some(self::terminate(item)?),
             (None, _) => {}
@@ -99,43 +93,6 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
         return Err(Error::new(ident.span(), help));
     };
     Ok(Actor { options, block, ty, ident, init, methods, infos, terminate })
-}
-
-impl Parse for Options {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let runtime = parse_quote!(::starlings::runtime);
-        let mut options = Self { name: None, capacity: None, runtime, spawnable: true };
-        while !input.is_empty() {
-            let help = "the options of #[actor] are name = \"…\", capacity = N, spawnable = false \
-                        and crate = path";
-            if input.peek(Token![crate]) {
-                input.parse::<Token![crate]>()?;
-                input.parse::<Token![=]>()?;
-                options.runtime = input.call(Path::parse_mod_style)?;
-            } else {
-                let option: Ident = input.parse().map_err(|e| Error::new(e.span(), help))?;
-                input.parse::<Token![=]>()?;
-                match option.to_string().as_str() {
-                    "name" => options.name = Some(name(input.parse()?)?),
-                    "capacity" => options.capacity = Some(input.parse()?),
-                    "spawnable" => options.spawnable = input.parse::<LitBool>()?.value,
-                    _ => return Err(Error::new(option.span(), help)),
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(options)
-    }
-}
-
-fn name(name: LitStr) -> Result<LitStr> {
-    let bytes = name.value().len();
-    if (1..=255).contains(&bytes) {
-        return Ok(name);
-    }
-    Err(Error::new(name.span(), "the wire name of an actor has 1 to 255 bytes"))
 }
 
 fn check_block(block: &ItemImpl) -> Result<()> {
@@ -159,27 +116,7 @@ fn type_ident(ty: &Type) -> Result<Ident> {
     ident.ok_or_else(|| Error::new(ty.span(), "an actor is a struct or an enum"))
 }
 
-fn take_mark(item: &mut ImplItemFn) -> Result<Option<Mark>> {
-    let mut mark: Option<Mark> = None;
-    let mut twice = None;
-    item.attrs.retain(|attribute| {
-        let path = attribute.path();
-        let found = [("cast", Mark::Cast), ("call", Mark::Call), ("info", Mark::Info)]
-            .into_iter()
-            .find_map(|(word, mark)| path.is_ident(word).then_some(mark));
-        if found.is_some() && mark.is_some() {
-            twice = Some(attribute.span());
-        }
-        mark = mark.or(found);
-        found.is_none()
-    });
-    match twice {
-        Some(span) => Err(Error::new(span, "a method is one of #[cast], #[call] and #[info]")),
-        None => Ok(mark),
-    }
-}
-
-fn method(item: &ImplItemFn, mark: Mark) -> Result<Method> {
+fn method(item: &ImplItemFn, mark: Mark, Guard(guard): Guard) -> Result<Method> {
     let function = function(item)?;
     needs_self(&function, "a #[cast] or #[call] method")?;
     let reply = function.params.iter().find_map(|param| match param {
@@ -194,7 +131,7 @@ fn method(item: &ImplItemFn, mark: Mark) -> Result<Method> {
         (_, Some(ty)) => Kind::Call(ty),
         (_, None) => Kind::Call(function.output.clone()),
     };
-    Ok(Method { function, kind })
+    Ok(Method { function, kind, guard })
 }
 
 fn info(item: &ImplItemFn) -> Result<Function> {
@@ -284,8 +221,12 @@ fn param(pat: &Pat, ty: &Type) -> Result<Param> {
         if last_segment(&reference.elem).is_some_and(|segment| segment.ident == "Cx") {
             return Ok(Param::Context);
         }
-        let help = "a message owns its arguments: take String for &str, Vec<T> for &[T], T for &T";
-        return Err(Error::new(ty.span(), help));
+        let is_static = reference.lifetime.as_ref().is_some_and(|l| l.ident == "static");
+        if !is_static || reference.mutability.is_some() {
+            let help =
+                "a message owns its arguments: take String for &str, Vec<T> for &[T], T for &T";
+            return Err(Error::new(ty.span(), help));
+        }
     }
     if let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Reply") {
         let PathArguments::AngleBracketed(arguments) = &segment.arguments else {

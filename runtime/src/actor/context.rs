@@ -1,13 +1,20 @@
 //! What a handler can do beside changing its state.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::actor::Actor;
-use crate::actor::info::{Down, Info, MonitorRef, NodeEvent};
+use crate::actor::info::{Down, Event, Info, MonitorRef, NodeEvent};
+use crate::actor::tasks::{TaskRef, Tasks};
+use crate::actor::timing::{self, ActorTimers, Timeout, TimerRef};
 use crate::bond::signal::Signal;
-use crate::life::cell::{ActorCell, Queued};
+use crate::life::cell::{ActorCell, AnyCell, Queued};
 use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
@@ -18,11 +25,16 @@ use crate::supervisor::handover::LentSlot;
 pub struct Cx<A: Actor> {
     node: Node,
     cell: Arc<ActorCell<A>>,
+    /// Events to be handled before the rest of the mailbox.
+    next: Mutex<VecDeque<Info>>,
+    timers: OnceLock<Arc<ActorTimers>>,
+    tasks: Tasks,
 }
 
 impl<A: Actor> Cx<A> {
     pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>) -> Self {
-        Self { node, cell }
+        let (next, timers, tasks) = (Mutex::default(), OnceLock::new(), Tasks::default());
+        Self { node, cell, next, timers, tasks }
     }
 
     /// The actor's own pid.
@@ -138,23 +150,131 @@ impl<A: Actor> Cx<A> {
     fn me(&self) -> &AnyPid {
         self.cell.core().pid()
     }
+}
 
-    /// An event from the mailbox, unless its link or monitor was given up while it waited.
-    pub(crate) fn still_wanted(&self, info: Info) -> Option<Info> {
-        let bonds = self.cell.core();
-        match info.downcast::<Queued>() {
-            Ok(Queued(exit)) if !exit.linked => Some(Info::new(exit)),
+/// Later, and beside.
+impl<A: Actor> Cx<A> {
+    /// Has an event handled next, before anything that waits in the mailbox: from `init`, before the
+    /// first message. Several come in their order.
+    /// Source: `gen_server`'s `continue`, `gen_statem`'s `next_event`.
+    pub fn continue_with(&self, event: impl Event) {
+        self.next.lock().push_back(Info::new(event));
+    }
+
+    /// Has an event sent to this actor after a while, within a millisecond of it.
+    /// Source: `erlang:send_after/3`.
+    pub fn send_after(&self, after: Duration, event: impl Event) -> TimerRef {
+        self.timers().once(after, event)
+    }
+
+    /// Has an event sent to this actor again and again, first after one period, and at least a
+    /// millisecond apart. It does not drift; what a slow actor misses is skipped, so that it never finds
+    /// more than one waiting. Source: `timer:send_interval/2`.
+    pub fn send_every<E: Event>(
+        &self,
+        period: Duration,
+        make: impl FnMut() -> E + Send + 'static,
+    ) -> TimerRef {
+        self.timers().every(period, make)
+    }
+
+    /// As [`Cx::send_after`], for as long as the returned value is held.
+    /// Source: `gen_statem`'s state timeouts.
+    pub fn timeout(&self, after: Duration, event: impl Event) -> Timeout {
+        let timers = self.timers();
+        timers.guard(timers.once(after, event))
+    }
+
+    /// Takes a timer back, and its event if that waits in the mailbox: it is not seen after this. What
+    /// was left of it; `None` if it was seen already, or cancelled.
+    /// Source: `erlang:cancel_timer/1`.
+    pub fn cancel(&self, timer: TimerRef) -> Option<Duration> {
+        self.timers().cancel(timer)
+    }
+
+    /// How long a timer has to go; `None` if it was seen or cancelled. Source: `erlang:read_timer/1`.
+    #[must_use]
+    pub fn time_left(&self, timer: TimerRef) -> Option<Duration> {
+        self.timers().left(timer)
+    }
+
+    /// Does async work beside this actor, and sends it a [`TaskDone`](crate::TaskDone) when that has
+    /// ended. The work is cut off when this actor ends; if it panics, that is its result.
+    pub fn task<T: Send + fmt::Debug + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> TaskRef {
+        self.tasks.start(&self.node, Arc::clone(&self.cell) as Arc<dyn AnyCell>, work)
+    }
+
+    /// As [`Cx::task`], for work that blocks its thread. Once begun it runs to its end, whatever happens
+    /// to this actor.
+    pub fn task_blocking<T: Send + fmt::Debug + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> TaskRef {
+        self.tasks.start_blocking(&self.node, Arc::clone(&self.cell) as Arc<dyn AnyCell>, work)
+    }
+
+    /// Cuts a task off, and takes back its outcome if that waits in the mailbox; `false` if it was seen
+    /// already.
+    pub fn cancel_task(&self, task: TaskRef) -> bool {
+        self.tasks.cancel(task)
+    }
+
+    fn timers(&self) -> &Arc<ActorTimers> {
+        self.timers.get_or_init(|| {
+            let cell = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
+            Arc::new(ActorTimers::new(self.node.clone(), cell))
+        })
+    }
+}
+
+/// What the actor's loop asks.
+impl<A: Actor> Cx<A> {
+    pub(crate) fn has_next(&mut self) -> bool {
+        !self.next.get_mut().is_empty()
+    }
+
+    pub(crate) fn take_next(&mut self) -> Option<Info> {
+        self.next.get_mut().pop_front()
+    }
+
+    /// An event from the mailbox as the actor sees it, unless its link, monitor, timer or task was given
+    /// up while it waited.
+    pub(crate) fn unwrap(&self, info: Info) -> Option<Info> {
+        let core = self.cell.core();
+        let info = match info.downcast::<Queued>() {
+            Ok(Queued(exit)) if !exit.linked => return Some(Info::new(exit)),
             Ok(Queued(exit)) => {
-                let wanted = bonds.with_bonds(|bonds| bonds.take_exit(&exit.pid));
-                (wanted == Ok(true)).then(|| Info::new(exit))
+                let wanted = core.with_bonds(|bonds| bonds.take_exit(&exit.pid));
+                return (wanted == Ok(true)).then(|| Info::new(exit));
             }
-            Err(info) => match info.get::<Down>().map(|down| down.monitor) {
-                Some(monitor) => {
-                    let wanted = bonds.with_bonds(|bonds| bonds.take_down(monitor));
-                    (wanted == Ok(true)).then_some(info)
-                }
-                None => Some(info),
-            },
+            Err(info) => info,
+        };
+        let info = match timing::unwrap_ring(info, self.timers.get()) {
+            Ok(event) => return event,
+            Err(info) => info,
+        };
+        let info = match self.tasks.unwrap_done(info) {
+            Ok(event) => return event,
+            Err(info) => info,
+        };
+        match info.get::<Down>().map(|down| down.monitor) {
+            Some(monitor) => {
+                let wanted = core.with_bonds(|bonds| bonds.take_down(monitor));
+                (wanted == Ok(true)).then_some(info)
+            }
+            None => Some(info),
+        }
+    }
+}
+
+impl<A: Actor> Drop for Cx<A> {
+    fn drop(&mut self) {
+        self.tasks.cancel_all();
+        if let Some(timers) = self.timers.get() {
+            timers.cancel_all();
         }
     }
 }

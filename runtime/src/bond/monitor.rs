@@ -16,6 +16,7 @@ use crate::error::CallError;
 use crate::life::cell::{AnyCell, Back};
 use crate::life::core::Core;
 use crate::life::spawn::Options;
+use crate::message::mailbox::Fill;
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
@@ -109,8 +110,10 @@ impl AnyCell for Watcher {
 
     fn close_mailbox(&self) {}
 
-    fn mailbox_len(&self) -> u64 {
-        0
+    fn drain(&self, _: ExitReason) {}
+
+    fn fill(&self) -> Fill {
+        Fill { len: 0, handled: 0, dropped: 0, capacity: 0, oldest: None }
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

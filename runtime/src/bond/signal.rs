@@ -23,6 +23,10 @@ pub(crate) enum Signal {
     Stop {
         reason: ExitReason,
     },
+    /// Stop when what is queued has been handled.
+    Drain {
+        reason: ExitReason,
+    },
     Kill,
     Monitor {
         watcher: AnyPid,
@@ -55,6 +59,7 @@ impl Signal {
                 Header::Exit { from: from.serial(), to, reason, linked }
             }
             Self::Stop { reason } => Header::Stop { to, reason },
+            Self::Drain { reason } => Header::Drain { to, reason },
             Self::Kill => Header::Kill { to },
             Self::Monitor { watcher, monitor } => {
                 Header::Monitor { watcher: watcher.serial(), monitor, to }
@@ -80,6 +85,7 @@ impl Signal {
             Self::Unlink { .. }
             | Self::Exit { .. }
             | Self::Stop { .. }
+            | Self::Drain { .. }
             | Self::Kill
             | Self::Demonitor { .. }
             | Self::Down { .. } => None,

@@ -14,12 +14,13 @@ use crate::error::{CallError, CastError};
 use crate::identity::NodeInstance;
 use crate::life::core::Core;
 use crate::life::spawn::Options;
-use crate::message::mailbox::{Mailbox, Refused};
+use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused};
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::ExitEffect;
 use crate::reason::ExitReason;
+use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::{self, Source};
 use crate::remote::wire::MethodKey;
 
@@ -37,6 +38,9 @@ pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
 
     fn stop(&self, reason: ExitReason);
 
+    /// Asks it to stop when it has handled what is queued, and lets nothing more in.
+    fn drain(&self, reason: ExitReason);
+
     /// Whether it is an actor, not another endpoint.
     fn is_actor(&self) -> bool {
         true
@@ -44,7 +48,8 @@ pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
 
     fn close_mailbox(&self);
 
-    fn mailbox_len(&self) -> u64;
+    /// How full its mailbox is.
+    fn fill(&self) -> Fill;
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -66,6 +71,7 @@ impl dyn AnyCell {
             }
             Signal::Exit { from, reason, linked } => self.on_exit(from, &reason, linked),
             Signal::Stop { reason } => self.stop(reason),
+            Signal::Drain { reason } => self.drain(reason),
             Signal::Kill => core.kill(ExitReason::Killed),
             Signal::Monitor { watcher, monitor } => {
                 let added = core.with_bonds(|bonds| bonds.add_watcher(watcher.clone(), monitor));
@@ -135,7 +141,7 @@ impl<A: Actor> ActorCell<A> {
     pub(crate) fn new(pid: AnyPid, options: &Options) -> Self {
         let capacity = options.capacity.unwrap_or(A::CAPACITY);
         let core = Core::new(pid, type_name::<A>(), options);
-        Self { core, mailbox: Mailbox::new(capacity) }
+        Self { core, mailbox: Mailbox::new(capacity, A::OVERFLOW) }
     }
 
     pub(crate) fn downcast(cell: Arc<dyn AnyCell>) -> Option<Arc<Self>> {
@@ -147,10 +153,52 @@ impl<A: Actor> ActorCell<A> {
     }
 
     pub(crate) fn push(&self, message: A::Message) -> Result<(), CastError> {
-        self.mailbox.push(message).map_err(|refused| match refused {
-            Refused::Full(_) => CastError::Overloaded,
+        self.settle(self.mailbox.push(message)).map_err(|refused| self.refused(&refused))
+    }
+
+    /// Appends a message, or gives it back; answers and counts what it dropped.
+    fn settle(
+        &self,
+        pushed: Result<Dropped<A::Message>, Refused<A::Message>>,
+    ) -> Result<(), Refused<A::Message>> {
+        if let Some(message) = pushed? {
+            self.note_overflow();
+            A::refuse(message, CallError::Overloaded);
+        }
+        Ok(())
+    }
+
+    fn refused(&self, refused: &Refused<A::Message>) -> CastError {
+        match refused {
+            Refused::Full(_) => {
+                self.note_overflow();
+                CastError::Overloaded
+            }
             Refused::Closed(_) => CastError::NoProc,
-        })
+        }
+    }
+
+    /// Appends the message of a call. At a full mailbox whose policy is to wait, gives a future that
+    /// does so.
+    pub(crate) fn push_call(
+        self: &Arc<Self>,
+        message: A::Message,
+    ) -> Result<Option<BoxFuture<'static, bool>>, CastError> {
+        match self.settle(self.mailbox.push(message)) {
+            Ok(()) => Ok(None),
+            Err(Refused::Full(message)) if A::OVERFLOW == Overflow::Wait => {
+                let cell = Arc::clone(self);
+                Ok(Some(Box::pin(async move { cell.mailbox.push_wait(message).await.is_ok() })))
+            }
+            Err(refused) => Err(self.refused(&refused)),
+        }
+    }
+
+    #[cold]
+    fn note_overflow(&self) {
+        if let Some(node) = self.core.pid().home().owner() {
+            node.counters().note_overflow();
+        }
     }
 
     fn decode(
@@ -180,9 +228,13 @@ impl<A: Actor> AnyCell for ActorCell<A> {
 
     fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back) {
         let reply = ReplyTo(back.clone().map(RemoteReply));
-        let outcome = self
-            .decode(source, key, payload, reply)
-            .and_then(|message| self.push(message).map_err(CallError::from));
+        let outcome = self.decode(source, key, payload, reply).and_then(|message| {
+            let pushed = self.mailbox.push_sized(message, payload.len());
+            self.settle(pushed).map_err(|refused| match refused {
+                Refused::Full(_) => CallError::Overloaded,
+                Refused::Closed(_) => CallError::NoProc,
+            })
+        });
         match (outcome, back) {
             (Ok(()), None) => {}
             (Ok(()), Some(back)) => back.enqueued(),
@@ -206,8 +258,12 @@ impl<A: Actor> AnyCell for ActorCell<A> {
         self.mailbox.close();
     }
 
-    fn mailbox_len(&self) -> u64 {
-        self.mailbox.len()
+    fn fill(&self) -> Fill {
+        self.mailbox.fill()
+    }
+
+    fn drain(&self, reason: ExitReason) {
+        self.mailbox.drain(reason);
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

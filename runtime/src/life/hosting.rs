@@ -1,60 +1,60 @@
-//! The one place that knows ractor: it hosts each actor as a task that can be killed at its next
-//! await point and that reports a panic instead of spreading it.
-//!
-//! ractor sees actors without messages: a resident future runs inside `post_start` until the actor
-//! ends, and mailbox, links, monitors, supervision and names are ours (`docs/decisions.md`, D2, D3).
+//! What an actor runs in: a task of tokio's pool, or a thread of its own. Either can be cut off at
+//! its next await point.
 
-use parking_lot::Mutex;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 
-use crate::remote::carrier::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
-/// Ends a hosted future at its next await point.
+/// Ends a hosted future at its next await point, by dropping it.
 #[derive(Debug)]
-pub(crate) struct KillSwitch(ActorCell);
+pub(crate) enum KillSwitch {
+    Task(AbortHandle),
+    Thread(Arc<Notify>),
+}
 
 impl KillSwitch {
     pub(crate) fn kill(&self) {
-        self.0.kill();
+        match self {
+            Self::Task(task) => task.abort(),
+            Self::Thread(killed) => killed.notify_one(),
+        }
     }
 }
 
-/// Starts `resident` as an actor's task. If it cannot be started it is dropped, and its own guards
-/// say so.
-pub(crate) async fn host(resident: BoxFuture<'static, ()>) -> Option<KillSwitch> {
-    let shell = Shell { resident: Mutex::new(Some(resident)) };
-    match Actor::spawn(None, shell, ()).await {
-        Ok((actor, _task)) => Some(KillSwitch(actor.get_cell())),
+/// Runs `resident` as a task.
+pub(crate) fn host(
+    runtime: &Handle,
+    resident: impl Future<Output = ()> + Send + 'static,
+) -> KillSwitch {
+    KillSwitch::Task(runtime.spawn(resident).abort_handle())
+}
+
+/// Runs `resident` on a thread of its own, where it may block. `None` if the system has no thread to
+/// give: `resident` is then dropped.
+pub(crate) fn host_on_thread(
+    runtime: &Handle,
+    name: &str,
+    resident: impl Future<Output = ()> + Send + 'static,
+) -> Option<KillSwitch> {
+    let killed = Arc::new(Notify::new());
+    let (runtime, kill) = (runtime.clone(), Arc::clone(&killed));
+    let life = move || {
+        let (mut kill, mut resident) = (pin!(kill.notified()), pin!(resident));
+        runtime.block_on(poll_fn(|cx| match kill.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => resident.as_mut().poll(cx),
+        }));
+    };
+    match std::thread::Builder::new().name(name.to_owned()).spawn(life) {
+        Ok(_) => Some(KillSwitch::Thread(killed)),
         Err(error) => {
-            tracing::error!(%error, "an actor could not be hosted");
+            tracing::error!(%error, "there is no thread for an actor");
             None
         }
-    }
-}
-
-struct Shell {
-    resident: Mutex<Option<BoxFuture<'static, ()>>>,
-}
-
-impl Actor for Shell {
-    type Msg = ();
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
-        Ok(())
-    }
-
-    async fn post_start(
-        &self,
-        myself: ActorRef<()>,
-        (): &mut (),
-    ) -> Result<(), ActorProcessingErr> {
-        let resident = self.resident.lock().take();
-        if let Some(resident) = resident {
-            resident.await;
-        }
-        myself.stop(None);
-        Ok(())
     }
 }

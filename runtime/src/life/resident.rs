@@ -1,6 +1,8 @@
 //! The life of one actor, as the future that its task runs: init, messages, end.
 
 use std::any::Any;
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -14,7 +16,8 @@ use crate::actor::{Actor, Result};
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
 use crate::life::cell::ActorCell;
-use crate::message::mailbox::Item;
+use crate::life::postponed::Postponed;
+use crate::message::mailbox::{Item, Mailbox};
 use crate::node::Node;
 use crate::reason::ExitReason;
 
@@ -24,23 +27,27 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
     // `ending` outlives the actor's state, so that the state is dropped before the end is told.
     let cell = Arc::clone(&ending.cell);
     let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
-    let init =
-        tokio::time::timeout(init_timeout, caught(async { A::init(args, &mut cx).await })).await;
+    let init = ending.node.timeout(init_timeout, caught(A::init(args, &mut cx))).await;
     let mut actor = match init {
-        Ok(Ok(Ok(actor))) => actor,
-        Ok(Ok(Err(reason)) | Err(reason)) => {
+        Some(Ok(Ok(actor))) => actor,
+        Some(Ok(Err(reason)) | Err(reason)) => {
             return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
         }
-        Err(_elapsed) => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
+        None => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
     };
     ending.born();
-    let mut reason = caught(serve(&mut actor, &mut cx, &cell)).await.unwrap_or_else(|panic| panic);
+    let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
+        Ok(Err(reason)) | Err(reason) => reason,
+        Ok(Ok(never)) => match never {},
+    };
     if let Err(panic) = caught(async { actor.terminate(&reason, &mut cx).await }).await {
         reason = panic;
     }
     if let Err(panic) = caught(async { drop(actor) }).await {
         reason = panic;
     }
+    // Its tasks and timers go first: who hears of its end finds nothing of it at work.
+    drop(cx);
     ending.end(reason);
 }
 
@@ -49,16 +56,20 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
 /// the cost per message that was measured with 1.
 const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
-/// Handles messages until something ends the actor.
-async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> ExitReason {
-    let (mut batch, mut unpaid) = (Vec::new(), 0);
+/// Handles messages until something ends the actor: gives its reason.
+async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
+    let (mut batch, mut postponed, mut unpaid) = (VecDeque::new(), Postponed::default(), 0);
+    let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
+    follow_up(actor, cx, cell, &mut postponed).await?;
     loop {
-        if let Err(reason) = cell.mailbox.take(&mut batch).await {
-            return reason;
-        }
+        counted.tell();
+        cell.mailbox.take(&mut batch).await?;
         for item in batch.drain(..) {
-            if let Err(reason) = handle(actor, cx, cell, item).await {
-                return reason;
+            if let Some(item) = postpone(actor, item, &mut postponed) {
+                handle(actor, cx, cell, item).await?;
+            }
+            if cx.has_next() || !postponed.is_empty() {
+                follow_up(actor, cx, cell, &mut postponed).await?;
             }
             if cell.mailbox.is_stopping() {
                 break;
@@ -74,6 +85,68 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
     }
 }
 
+/// Adds the messages of one actor to the node's count, batch by batch, and the rest when it ends.
+struct Counted<'a, M> {
+    node: Node,
+    mailbox: &'a Mailbox<M>,
+    told: u64,
+}
+
+impl<M> Counted<'_, M> {
+    fn tell(&mut self) {
+        let handled = self.mailbox.handled();
+        if handled > self.told {
+            self.node.counters().note_messages(handled - self.told);
+            self.told = handled;
+        }
+    }
+}
+
+impl<M> Drop for Counted<'_, M> {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// Puts a message off whose guard does not hold; gives back any other.
+fn postpone<A: Actor>(
+    actor: &A,
+    item: Item<A::Message>,
+    postponed: &mut Postponed<A::Message>,
+) -> Option<Item<A::Message>> {
+    match item {
+        Item::Message(message) => match actor.postpones(&message) {
+            Some(method) => {
+                postponed.push(method, message);
+                None
+            }
+            None => Some(Item::Message(message)),
+        },
+        Item::Info(info) => Some(Item::Info(info)),
+    }
+}
+
+/// What comes before the rest of the queue: events that a handler asked for next, then messages that
+/// were put off and whose guard holds.
+async fn follow_up<A: Actor>(
+    actor: &mut A,
+    cx: &mut Cx<A>,
+    cell: &ActorCell<A>,
+    postponed: &mut Postponed<A::Message>,
+) -> Result<()> {
+    while !cell.mailbox.is_stopping() {
+        if let Some(info) = cx.take_next() {
+            actor.info(info, cx).await?;
+        } else if let Some(message) = postponed.take_ready(actor) {
+            handle(actor, cx, cell, Item::Message(message)).await?;
+        } else {
+            break;
+        }
+        tokio::task::coop::consume_budget().await;
+    }
+    Ok(())
+}
+
 async fn handle<A: Actor>(
     actor: &mut A,
     cx: &mut Cx<A>,
@@ -85,7 +158,7 @@ async fn handle<A: Actor>(
             cell.mailbox.note_handled();
             actor.handle(message, cx).await
         }
-        Item::Info(info) => match cx.still_wanted(info) {
+        Item::Info(info) => match cx.unwrap(info) {
             Some(info) => match parents_exit(cell, &info) {
                 Some(reason) => Err(reason),
                 None => actor.info(info, cx).await,
@@ -103,7 +176,7 @@ fn parents_exit<A: Actor>(cell: &ActorCell<A>, info: &Info) -> Option<ExitReason
 }
 
 /// Awaits a future of user code; a panic in it becomes the reason.
-async fn caught<F: Future>(future: F) -> Result<F::Output> {
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),

@@ -1,8 +1,10 @@
 //! Spawning: the same here and on another node, with link, monitor and name in one step.
 
 use std::fmt;
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -131,32 +133,71 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
-    async fn start(self) -> Result<Pid<A>, SpawnError> {
+    fn start(self) -> SpawnState {
         let Self { node, on, args, encode, options } = self;
         let on = on.filter(|peer| peer != node.name());
-        let any = match (on, encode) {
-            (Some(peer), Some(encode)) => {
+        match (on, encode) {
+            (Some(peer), Some(encode)) => SpawnState::There(Box::pin(async move {
                 let spawned = spawn_encoded(&node, &peer, encode(args)?, &options);
-                let spawned = tokio::time::timeout(options.timeout, spawned).await;
-                spawned.unwrap_or(Err(SpawnError::Timeout))?
-            }
+                let spawned = node.timeout(options.timeout, spawned).await;
+                spawned.unwrap_or(Err(SpawnError::Timeout))
+            })),
             _ => {
                 let (sender, answer) = oneshot::channel();
-                let birth = Birth { options: options.clone(), answer: Answer::Here(sender) };
-                node.start_actor::<A>(args, options, birth).await;
-                answer.await.unwrap_or(Err(SpawnError::ShuttingDown))?.claim()
+                let birth = Birth { options, answer: Answer::Here(sender) };
+                node.start_actor::<A>(args, birth);
+                SpawnState::Here(answer)
             }
+        }
+    }
+}
+
+/// A spawn under way: see [`Spawn`]. Dropped early, the child is killed or never born.
+#[must_use = "the child is killed if nobody waits for it"]
+pub struct Spawning<A: Actor> {
+    asked: Option<Spawn<A>>,
+    state: SpawnState,
+}
+
+enum SpawnState {
+    NotStarted,
+    Here(oneshot::Receiver<Result<Newborn, SpawnError>>),
+    There(BoxFuture<'static, Result<AnyPid, SpawnError>>),
+}
+
+impl<A: Actor> Future for Spawning<A> {
+    type Output = Result<Pid<A>, SpawnError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(asked) = this.asked.take() {
+            this.state = asked.start();
+        }
+        let spawned = match &mut this.state {
+            SpawnState::Here(answer) => ready!(Pin::new(answer).poll(cx))
+                .unwrap_or(Err(SpawnError::ShuttingDown))
+                .map(Newborn::claim),
+            SpawnState::There(spawned) => ready!(spawned.as_mut().poll(cx)),
+            SpawnState::NotStarted => return Poll::Pending,
         };
-        Ok(Pid::typed(any))
+        Poll::Ready(spawned.map(Pid::typed))
+    }
+}
+
+impl<A: Actor> Unpin for Spawning<A> {}
+
+impl<A: Actor> fmt::Debug for Spawning<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawning").field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
 impl<A: Actor> IntoFuture for Spawn<A> {
     type Output = Result<Pid<A>, SpawnError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
+    type IntoFuture = Spawning<A>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.start())
+    fn into_future(self) -> Spawning<A> {
+        Spawning { asked: Some(self), state: SpawnState::NotStarted }
     }
 }
 
@@ -188,7 +229,7 @@ impl<A: Actor> IntoFuture for MonitoredSpawn<A> {
 
     fn into_future(self) -> Self::IntoFuture {
         let monitor = self.monitor;
-        Box::pin(async move { Ok((self.spawn.start().await?, monitor)) })
+        Box::pin(async move { Ok((self.spawn.await?, monitor)) })
     }
 }
 

@@ -7,21 +7,22 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::actor::Actor;
 use crate::error::{CallError, CastError};
 use crate::life::cell::AnyCell;
 use crate::message::reply::Reply;
 use crate::message::sending::local_only;
+use crate::node::Node;
+use crate::node::timers::Deadline;
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
-use crate::remote::carrier::LaneKey;
+use crate::remote::carrier::{BoxFuture, LaneKey};
 use crate::remote::decoding::{self, Source};
 use crate::remote::peer::{Peer, ReplySlot};
 use crate::remote::wire::{self, CallRef, Header};
@@ -86,10 +87,14 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
     pub fn send(self) -> PendingCall<R> {
         let Self { message, pid, answer, decode, timeout } = self;
         let state = match (pid.place(), answer) {
-            (Place::Here(cell), Some(answer)) => match cell.push(message) {
-                Ok(()) => Pending::Here { answer, callee: Arc::clone(cell) as Arc<dyn AnyCell> },
-                Err(error) => Pending::Failed(error.into()),
-            },
+            (Place::Here(cell), Some(answer)) => {
+                let callee = Arc::clone(cell) as Arc<dyn AnyCell>;
+                match cell.push_call(message) {
+                    Ok(None) => Pending::Here { answer, callee },
+                    Ok(Some(pushing)) => Pending::Pushing { pushing, answer: Some(answer), callee },
+                    Err(error) => Pending::Failed(error.into()),
+                }
+            }
             (Place::There(any), _) => {
                 match send_remote::<A, R>(any.home(), any.serial(), &message, decode, timeout) {
                     Ok(pending) => pending,
@@ -98,8 +103,8 @@ impl<A: Actor, R: Send + 'static> Call<A, R> {
             }
             (Place::Here(_), None) => Pending::Failed(CallError::NoProc),
         };
-        let deadline = Instant::now() + timeout.min(CALL_TIMEOUT_MAX);
-        PendingCall { state, deadline, timer: None }
+        let deadline = Deadline::after(timeout.min(CALL_TIMEOUT_MAX));
+        PendingCall { state, deadline }
     }
 }
 
@@ -151,11 +156,16 @@ impl<R: Send> ReplySlot for Slot<R> {
 #[must_use = "the answer comes when it is awaited"]
 pub struct PendingCall<R> {
     state: Pending<R>,
-    deadline: Instant,
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    deadline: Deadline,
 }
 
 enum Pending<R> {
+    /// The mailbox is full, and its policy is to wait.
+    Pushing {
+        pushing: BoxFuture<'static, bool>,
+        answer: Option<oneshot::Receiver<Answer<R>>>,
+        callee: Arc<dyn AnyCell>,
+    },
     Here {
         answer: oneshot::Receiver<Answer<R>>,
         callee: Arc<dyn AnyCell>,
@@ -168,19 +178,41 @@ enum Pending<R> {
     /// The actor dropped the reply: it is ending, or it will never answer.
     Unanswered {
         ended: oneshot::Receiver<ExitReason>,
+        callee: Arc<dyn AnyCell>,
     },
     Failed(CallError),
 }
 
 impl<R> PendingCall<R> {
+    /// The node whose timers end the wait.
+    fn node(&self) -> Option<Node> {
+        match &self.state {
+            Pending::Pushing { callee, .. }
+            | Pending::Here { callee, .. }
+            | Pending::Unanswered { callee, .. } => callee.core().pid().home().owner(),
+            Pending::There { peer, .. } => peer.owner(),
+            Pending::Failed(_) => None,
+        }
+    }
+
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer<R>> {
         loop {
             match &mut self.state {
+                Pending::Pushing { pushing, answer, callee } => {
+                    match (ready!(pushing.as_mut().poll(cx)), answer.take()) {
+                        (true, Some(answer)) => {
+                            let callee = Arc::clone(callee);
+                            self.state = Pending::Here { answer, callee };
+                        }
+                        (true | false, _) => return Poll::Ready(Err(CallError::NoProc)),
+                    }
+                }
                 Pending::Here { answer, callee } => match Pin::new(answer).poll(cx) {
                     Poll::Ready(Ok(answer)) => return Poll::Ready(answer),
                     Poll::Ready(Err(_)) => {
                         let ended = callee.core().when_ended();
-                        self.state = Pending::Unanswered { ended };
+                        let callee = Arc::clone(callee);
+                        self.state = Pending::Unanswered { ended, callee };
                     }
                     Poll::Pending => return Poll::Pending,
                 },
@@ -190,7 +222,7 @@ impl<R> PendingCall<R> {
                         answer.unwrap_or_else(|_| Err(lost()))
                     });
                 }
-                Pending::Unanswered { ended } => {
+                Pending::Unanswered { ended, .. } => {
                     return Pin::new(ended)
                         .poll(cx)
                         .map(|reason| Err(reason.map_or(CallError::NoProc, CallError::Down)));
@@ -209,9 +241,10 @@ impl<R> Future for PendingCall<R> {
         if let Poll::Ready(answer) = this.poll_answer(cx) {
             return Poll::Ready(answer);
         }
-        let deadline = this.deadline;
-        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        timer.as_mut().poll(cx).map(|()| Err(CallError::Timeout))
+        match this.node() {
+            Some(node) => this.deadline.poll(&node, cx).map(|()| Err(CallError::Timeout)),
+            None => Poll::Ready(Err(CallError::NoProc)),
+        }
     }
 }
 

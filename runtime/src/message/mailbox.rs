@@ -4,27 +4,53 @@
 //! queue at once and handles it outside the lock. The waker lives under the same lock as the queue,
 //! so that no wake-up can be lost: there is no order of atomics to argue about.
 //!
-//! Messages count against the capacity, infos (downs, exits, node events) do not: there are never
-//! more of those than the actor asked for. Senders that wait for room are woken when the actor comes
-//! back for its next batch.
+//! Messages count against the capacity, infos (downs, exits, timers, node events) do not: there are
+//! never more of those than the actor asked for. Senders that wait for room are woken when the actor
+//! comes back for its next batch.
 
+mod sync;
+
+use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+use tokio::time::Instant;
 
 use crate::actor::info::Info;
 use crate::reason::ExitReason;
 
 /// Messages that a mailbox holds unless the actor or the spawn says otherwise. Count.
 ///
-/// When it is full, `cast` answers `Overloaded` and `cast_wait` waits. 65 536 small messages are a
-/// few megabytes: room for any burst that an actor can work off within a second.
+/// 65 536 small messages are a few megabytes: room for any burst that an actor can work off within a
+/// second.
 pub const CAPACITY_DEFAULT: usize = 65_536;
+
+/// Encoded bytes of messages from other nodes that a mailbox holds, beyond which they meet a full
+/// one, whatever their count. One message is always taken. 64 MiB: four of the largest.
+pub const REMOTE_BYTES_MAX: usize = 64 << 20;
 
 /// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
 const IDLE_SLOTS_MAX: usize = 32;
+
+/// What happens to a message that meets a full mailbox. A sender never waits without asking to: that
+/// is `cast_wait`. What is dropped is counted ([`Counts::overflows`](crate::Counts)), and a call among
+/// it answers `Overloaded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overflow {
+    /// It comes back: a cast and a call answer `Overloaded`.
+    Refuse,
+    /// A cast from this node answers `Overloaded`; a call from this node waits for room, within its
+    /// timeout. What comes from other nodes is refused.
+    Wait,
+    /// The oldest message that waits makes room. Up to twice the capacity is held: what the actor
+    /// has in hand is not dropped.
+    DropOldest,
+    /// The new message is dropped, and the cast is `Ok`.
+    DropNewest,
+}
 
 /// What stands in a mailbox.
 #[derive(Debug)]
@@ -40,6 +66,9 @@ pub(crate) enum Refused<M> {
     Closed(M),
 }
 
+/// A message that was dropped to make room for another one, or is itself the one too many.
+pub(crate) type Dropped<M> = Option<M>;
+
 pub(crate) struct Mailbox<M> {
     state: Mutex<State<M>>,
     /// Messages handled so far. Written by the actor alone, read by senders that see a full queue.
@@ -47,31 +76,59 @@ pub(crate) struct Mailbox<M> {
     /// Set with `State::stop`, so that the actor sees it between two messages without the lock.
     stopping: AtomicBool,
     capacity: u64,
+    overflow: Overflow,
 }
 
 struct State<M> {
-    queue: Vec<Item<M>>,
-    /// Messages ever accepted. `pushed - handled` is the length.
+    queue: VecDeque<Item<M>>,
+    /// Messages ever accepted and not dropped again. `pushed - handled` is the length.
     pushed: u64,
     /// `handled` as last read: refreshed only when the queue looks full.
     handled_seen: u64,
+    /// Messages lost to the bound.
+    dropped: u64,
+    /// Encoded bytes of what came from other nodes: in the queue, and in the actor's hand.
+    queue_bytes: usize,
+    in_hand_bytes: usize,
+    /// When the oldest message of the queue, and of the batch in hand, began to wait. A message that
+    /// finds the actor idle does not wait, and costs no look at the clock.
+    queued_at: Option<Instant>,
+    in_hand_at: Option<Instant>,
     /// The actor, when it waits.
     idle: Option<Waker>,
     /// Senders that wait for room.
     senders: Vec<Waker>,
     stop: Option<ExitReason>,
+    /// The actor is to stop for this reason when the queue is empty; nothing more is let in.
+    drain: Option<ExitReason>,
     closed: bool,
 }
 
+/// A mailbox at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fill {
+    pub(crate) len: u64,
+    pub(crate) handled: u64,
+    pub(crate) dropped: u64,
+    pub(crate) capacity: u64,
+    pub(crate) oldest: Option<Duration>,
+}
+
 impl<M> Mailbox<M> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
         let state = State {
-            queue: Vec::new(),
+            queue: VecDeque::new(),
             pushed: 0,
             handled_seen: 0,
+            dropped: 0,
+            queue_bytes: 0,
+            in_hand_bytes: 0,
+            queued_at: None,
+            in_hand_at: None,
             idle: None,
             senders: Vec::new(),
             stop: None,
+            drain: None,
             closed: false,
         };
         Self {
@@ -79,22 +136,35 @@ impl<M> Mailbox<M> {
             handled: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             capacity: capacity.max(1) as u64,
+            overflow,
         }
     }
 
-    /// Appends a message, or gives it back.
-    pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
+    /// Appends a message, or gives it back; or what the overflow policy drops.
+    pub(crate) fn push(&self, message: M) -> Result<Dropped<M>, Refused<M>> {
+        self.push_sized(message, 0)
+    }
+
+    /// As [`Mailbox::push`], for a message from another node that was so many bytes on the way.
+    pub(crate) fn push_sized(&self, message: M, bytes: usize) -> Result<Dropped<M>, Refused<M>> {
         let mut state = self.state.lock();
-        if state.closed {
+        if state.closed || state.drain.is_some() {
             return Err(Refused::Closed(message));
         }
-        if !self.has_room(&mut state) {
-            return Err(Refused::Full(message));
+        let mut dropped = None;
+        if !self.has_room(&mut state, bytes) {
+            match self.overflow {
+                Overflow::Refuse | Overflow::Wait => return Err(Refused::Full(message)),
+                Overflow::DropNewest => {
+                    state.dropped += 1;
+                    return Ok(Some(message));
+                }
+                Overflow::DropOldest => dropped = state.take_oldest(),
+            }
         }
-        state.pushed += 1;
-        state.queue.push(Item::Message(message));
-        wake(state);
-        Ok(())
+        state.queue_bytes += bytes;
+        append(state, message);
+        Ok(dropped)
     }
 
     /// Appends a message, waiting for room. Nothing is sent when the future is dropped early.
@@ -105,19 +175,17 @@ impl<M> Mailbox<M> {
                 return Poll::Ready(Ok(()));
             };
             let mut state = self.state.lock();
-            if state.closed {
+            if state.closed || state.drain.is_some() {
                 return Poll::Ready(Err(message));
             }
-            if !self.has_room(&mut state) {
+            if !self.has_room(&mut state, 0) {
                 if !state.senders.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.senders.push(cx.waker().clone());
                 }
                 unsent = Some(message);
                 return Poll::Pending;
             }
-            state.pushed += 1;
-            state.queue.push(Item::Message(message));
-            wake(state);
+            append(state, message);
             Poll::Ready(Ok(()))
         })
         .await
@@ -127,7 +195,7 @@ impl<M> Mailbox<M> {
     pub(crate) fn push_info(&self, info: Info) {
         let mut state = self.state.lock();
         if !state.closed {
-            state.queue.push(Item::Info(info));
+            state.queue.push_back(Item::Info(info));
             wake(state);
         }
     }
@@ -142,6 +210,18 @@ impl<M> Mailbox<M> {
         }
     }
 
+    /// Lets nothing more in, and asks the actor to stop when it has handled what is there. The first
+    /// reason counts.
+    pub(crate) fn drain(&self, reason: ExitReason) {
+        let mut state = self.state.lock();
+        if !state.closed && state.drain.is_none() {
+            state.drain = Some(reason);
+            let senders = std::mem::take(&mut state.senders);
+            wake(state);
+            senders.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Whether a stop was asked for; read between messages.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
@@ -153,10 +233,15 @@ impl<M> Mailbox<M> {
         self.handled.store(handled + 1, Ordering::Relaxed);
     }
 
+    /// Messages handled so far.
+    pub(crate) fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
+    }
+
     /// Waits for work and swaps the queue into `batch`, which must be empty; or for a stop.
     ///
     /// Only the actor's own loop calls this. Cancel safe: nothing is taken before it is ready.
-    pub(crate) async fn take(&self, batch: &mut Vec<Item<M>>) -> Result<(), ExitReason> {
+    pub(crate) async fn take(&self, batch: &mut VecDeque<Item<M>>) -> Result<(), ExitReason> {
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if let Some(reason) = state.stop.take() {
@@ -164,15 +249,20 @@ impl<M> Mailbox<M> {
             }
             let senders = std::mem::take(&mut state.senders);
             let ready = !state.queue.is_empty();
-            if !ready {
-                shrink(&mut state.queue);
-                shrink(batch);
-            }
+            state.in_hand_bytes = std::mem::take(&mut state.queue_bytes);
+            state.in_hand_at = state.queued_at.take();
             if ready {
                 std::mem::swap(&mut state.queue, batch);
                 state.idle = None;
-            } else if !state.idle.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                state.idle = Some(cx.waker().clone());
+            } else if let Some(reason) = state.drain.take() {
+                state.closed = true;
+                return Poll::Ready(Err(reason));
+            } else {
+                shrink(&mut state.queue);
+                shrink(batch);
+                if !state.idle.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    state.idle = Some(cx.waker().clone());
+                }
             }
             drop(state);
             senders.into_iter().for_each(Waker::wake);
@@ -194,13 +284,26 @@ impl<M> Mailbox<M> {
         senders.into_iter().for_each(Waker::wake);
     }
 
-    /// Messages accepted and not yet taken in hand.
-    pub(crate) fn len(&self) -> u64 {
-        let pushed = self.state.lock().pushed;
-        pushed.saturating_sub(self.handled.load(Ordering::Relaxed))
+    /// How full it is, and for how long the oldest message has waited.
+    pub(crate) fn fill(&self) -> Fill {
+        let state = self.state.lock();
+        let handled = self.handled();
+        let len = state.pushed.saturating_sub(handled);
+        let waiting = state.queue.iter().filter(|item| matches!(item, Item::Message(_)));
+        let in_hand = len.saturating_sub(waiting.count() as u64);
+        let since = if in_hand > 0 { state.in_hand_at } else { state.queued_at };
+        let oldest = since.filter(|_| len > 0).map(|since| since.elapsed());
+        Fill { len, handled, dropped: state.dropped, capacity: self.capacity, oldest }
     }
 
-    fn has_room(&self, state: &mut State<M>) -> bool {
+    fn has_room(&self, state: &mut State<M>, bytes: usize) -> bool {
+        let held = state.queue_bytes + state.in_hand_bytes;
+        if bytes > 0 && held > 0 && held + bytes > REMOTE_BYTES_MAX {
+            return false;
+        }
+        if self.overflow == Overflow::DropOldest {
+            return (state.queue.len() as u64) < self.capacity;
+        }
         if state.pushed - state.handled_seen < self.capacity {
             return true;
         }
@@ -209,13 +312,35 @@ impl<M> Mailbox<M> {
     }
 }
 
-fn shrink<T>(buffer: &mut Vec<T>) {
-    if buffer.capacity() > IDLE_SLOTS_MAX {
-        *buffer = Vec::new();
+impl<M> State<M> {
+    /// Drops the oldest message that waits; events keep their place.
+    fn take_oldest(&mut self) -> Option<M> {
+        let oldest = self.queue.iter().position(|item| matches!(item, Item::Message(_)))?;
+        let Some(Item::Message(message)) = self.queue.remove(oldest) else {
+            return None;
+        };
+        self.pushed -= 1;
+        self.dropped += 1;
+        Some(message)
     }
 }
 
-fn wake<M>(mut state: parking_lot::MutexGuard<'_, State<M>>) {
+fn append<M>(mut state: MutexGuard<'_, State<M>>, message: M) {
+    if state.queued_at.is_none() && (state.idle.is_none() || !state.queue.is_empty()) {
+        state.queued_at = Some(Instant::now());
+    }
+    state.pushed += 1;
+    state.queue.push_back(Item::Message(message));
+    wake(state);
+}
+
+fn shrink<T>(buffer: &mut VecDeque<T>) {
+    if buffer.capacity() > IDLE_SLOTS_MAX {
+        *buffer = VecDeque::new();
+    }
+}
+
+fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
     let idle = state.idle.take();
     drop(state);
     if let Some(waker) = idle {
@@ -225,6 +350,11 @@ fn wake<M>(mut state: parking_lot::MutexGuard<'_, State<M>>) {
 
 impl<M> std::fmt::Debug for Mailbox<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("fill", &self.fill()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, starlings_loom))]
+mod loom_tests;
+#[cfg(all(test, not(starlings_loom)))]
+mod tests;

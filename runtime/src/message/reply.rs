@@ -41,6 +41,15 @@ impl<R> Reply<R> {
 }
 
 impl<R> Reply<R> {
+    /// Answers with an error in place of a value.
+    pub fn fail(mut self, error: CallError) {
+        match self.to.take() {
+            Some(To::Here(sender)) => drop(sender.send(Err(error))),
+            Some(To::There(remote, _)) => remote.fail(error),
+            None => {}
+        }
+    }
+
     /// A reply for a message that is only encoded: its answer goes over the wire.
     pub(crate) fn nowhere() -> Self {
         Self { to: None }
@@ -133,6 +142,11 @@ impl CallBack {
 }
 
 impl RemoteReply {
+    fn fail(self, error: CallError) {
+        *self.0.state.lock() = BackState::Sent;
+        self.0.refuse(error);
+    }
+
     fn send(self, encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>) {
         let back = &self.0;
         *back.state.lock() = BackState::Sent;

@@ -9,6 +9,8 @@ pub struct Counters {
     exited: AtomicU64,
     refused: AtomicU64,
     undeliverable: AtomicU64,
+    messages: AtomicU64,
+    overflows: AtomicU64,
 }
 
 /// [`Counters`] at one moment.
@@ -23,6 +25,10 @@ pub struct Counts {
     pub refused: u64,
     /// Casts from other nodes to actors that were not there any more.
     pub undeliverable: u64,
+    /// Messages handled. An actor adds its own when it has worked off what it took in hand.
+    pub messages: u64,
+    /// Messages that met a full mailbox, refused or dropped.
+    pub overflows: u64,
 }
 
 impl Counters {
@@ -42,6 +48,14 @@ impl Counters {
         self.undeliverable.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn note_messages(&self, count: u64) {
+        self.messages.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_overflow(&self) {
+        self.overflows.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counts at this moment.
     #[must_use]
     pub fn read(&self) -> Counts {
@@ -50,6 +64,8 @@ impl Counters {
             exited: self.exited.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             undeliverable: self.undeliverable.load(Ordering::Relaxed),
+            messages: self.messages.load(Ordering::Relaxed),
+            overflows: self.overflows.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of an actor, for people who look.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
@@ -12,8 +14,21 @@ pub struct ActorInfo {
     pub pid: AnyPid,
     /// The wire name of its type, or its Rust name.
     pub type_name: String,
-    /// Messages accepted and not yet taken in hand.
+    /// Messages accepted and not yet taken in hand, of `mailbox_capacity` at most.
     pub mailbox_len: u64,
+    /// Messages its mailbox holds.
+    pub mailbox_capacity: u64,
+    /// For how long the oldest of them has waited; `None` if none has. A message that found the actor
+    /// idle does not wait.
+    pub oldest: Option<Duration>,
+    /// Messages taken in hand since it began.
+    pub handled: u64,
+    /// Messages that its overflow policy dropped.
+    pub dropped: u64,
+    /// Who spawned it linked to itself.
+    pub parent: Option<AnyPid>,
+    /// Whether exits come to it as events.
+    pub traps_exits: bool,
     /// Whom it is linked with.
     pub links: Vec<AnyPid>,
     /// How many actors it monitors.
@@ -30,17 +45,30 @@ impl Node {
     pub fn actor_info(&self, pid: &AnyPid) -> Option<ActorInfo> {
         let pid = self.bind(pid);
         let cell = self.cell(pid.serial()).filter(|_| pid.is_local())?;
+        let fill = cell.fill();
         let names = self.registered().into_iter().filter(|(_, owner)| *owner == pid);
         let info = cell.core().with_bonds(|bonds| ActorInfo {
             pid: pid.clone(),
             type_name: cell.core().type_name().to_owned(),
-            mailbox_len: cell.mailbox_len(),
+            mailbox_len: fill.len,
+            mailbox_capacity: fill.capacity,
+            oldest: fill.oldest,
+            handled: fill.handled,
+            dropped: fill.dropped,
+            parent: cell.core().parent().cloned(),
+            traps_exits: bonds.traps_exits(),
             links: bonds.links().cloned().collect(),
             monitors: bonds.monitors_count() as u64,
             watchers: bonds.watchers_count() as u64,
             names: names.map(|(name, _)| name).collect(),
         });
         info.ok()
+    }
+
+    /// How many timers are set here: by actors, by delayed casts, and by calls that wait.
+    #[must_use]
+    pub fn timers_count(&self) -> usize {
+        self.0.timers.len()
     }
 
     /// How many actors live here.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Node;
 use crate::actor::Actor;
+use crate::bond::monitor::Monitor;
 use crate::bond::signal::Signal;
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
@@ -15,7 +18,8 @@ use crate::life::hosting;
 use crate::life::resident::{self, Ending};
 use crate::life::spawn::Options;
 use crate::node::names::RegisterError;
-use crate::pid::AnyPid;
+use crate::node::timers::{Ring, TimerKey};
+use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
 use crate::supervisor::Supervisor;
 
@@ -30,6 +34,58 @@ impl Node {
     /// Asks an actor, here or elsewhere, to stop after the message at hand; `terminate` runs.
     pub fn stop(&self, pid: &impl AsRef<AnyPid>, reason: ExitReason) {
         self.signal(&self.bind(pid.as_ref()), Signal::Stop { reason: reason.bounded() });
+    }
+
+    /// Stops an actor and waits for its end; one that takes longer than `within` is killed, and waited
+    /// for as long again. The reason it ended for; `Killed` if it was not heard of in either time.
+    /// Source: `gen_server:stop/3`.
+    pub async fn stop_within(
+        &self,
+        pid: &impl AsRef<AnyPid>,
+        reason: ExitReason,
+        within: Duration,
+    ) -> ExitReason {
+        let ended = self.monitor(pid);
+        self.stop(pid, reason);
+        self.end_within(pid.as_ref(), ended, within).await
+    }
+
+    /// Lets nothing more into an actor's mailbox, has it handle what is there, and stops it with
+    /// `Shutdown`; otherwise as [`Node::stop_within`]. Who sends to it meanwhile gets `NoProc`.
+    /// Events (downs, timers) still come.
+    pub async fn drain(&self, pid: &impl AsRef<AnyPid>, within: Duration) -> ExitReason {
+        let ended = self.monitor(pid);
+        let reason = ExitReason::Shutdown;
+        self.signal(&self.bind(pid.as_ref()), Signal::Drain { reason });
+        self.end_within(pid.as_ref(), ended, within).await
+    }
+
+    async fn end_within(&self, pid: &AnyPid, mut ended: Monitor, within: Duration) -> ExitReason {
+        if let Some(down) = self.timeout(within, &mut ended).await {
+            return down.reason;
+        }
+        self.kill(pid);
+        let down = self.timeout(within, ended).await;
+        down.map_or(ExitReason::Killed, |down| down.reason)
+    }
+
+    /// Casts a message to an actor, here or elsewhere, after a while. It is on its way whatever becomes
+    /// of the caller; [`DelayedCast::cancel`] takes it back. What goes wrong then is not seen.
+    /// Source: `erlang:send_after/3`.
+    pub fn cast_after<A: Actor>(
+        &self,
+        pid: &Pid<A>,
+        after: Duration,
+        message: A::Message,
+    ) -> DelayedCast {
+        let (now, pid) = (Instant::now(), pid.clone());
+        let cast = Box::new(move || {
+            if let Err(error) = pid.cast(message) {
+                tracing::debug!(pid = %pid, %error, "delayed cast not sent");
+            }
+        });
+        let due = now.checked_add(after).unwrap_or(now);
+        DelayedCast { node: self.clone(), key: self.set_timer(due, Ring::Act(cast)) }
     }
 
     /// Kills an actor, here or elsewhere, at its next await point.
@@ -141,42 +197,64 @@ impl Node {
     }
 }
 
+/// A cast that is sent later.
+#[derive(Debug)]
+pub struct DelayedCast {
+    node: Node,
+    key: TimerKey,
+}
+
+impl DelayedCast {
+    /// Takes it back; `false` if it was sent.
+    #[must_use = "it says whether it was in time"]
+    pub fn cancel(self) -> bool {
+        self.node.0.timers.cancel(self.key)
+    }
+}
+
 /// Actors.
 impl Node {
     /// Starts an actor here. `birth` hears how its `init` went.
-    pub(crate) async fn start_actor<A: Actor>(
-        &self,
-        args: A::Args,
-        options: Options,
-        birth: Birth,
-    ) {
+    pub(crate) fn start_actor<A: Actor>(&self, args: A::Args, birth: Birth) {
         if self.is_closing() {
             return birth.fail(SpawnError::ShuttingDown);
         }
-        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &options));
+        let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &birth.options));
         self.0.counters.note_spawned();
-        let pid = cell.core().pid().clone();
+        let timeout = birth.options.timeout;
+        if let Err(error) = self.prepare(&*cell, &birth.options) {
+            let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
+            return ending.fail(error, ExitReason::Normal);
+        }
         let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
-        if let Some(name) = &options.name
-            && let Err(error) = self.register(name, &pid)
-        {
-            let error = match error {
+        let life = resident::live(ending, args, timeout);
+        let switch = if A::ON_THREAD {
+            hosting::host_on_thread(&self.0.runtime, cell.core().type_name(), life)
+        } else {
+            Some(hosting::host(&self.0.runtime, life))
+        };
+        if let Some(switch) = switch {
+            cell.core().set_kill_switch(switch);
+        }
+    }
+
+    /// What an actor has before its `init` runs: its name, and its half of the link.
+    fn prepare(&self, cell: &dyn AnyCell, options: &Options) -> Result<(), SpawnError> {
+        let pid = cell.core().pid();
+        if let Some(name) = &options.name {
+            self.register(name, pid).map_err(|error| match error {
                 RegisterError::BadName => SpawnError::BadArguments(error.to_string()),
                 RegisterError::Taken(_) | RegisterError::NoProc | RegisterError::NotLocal(_) => {
                     SpawnError::NameTaken(name.clone())
                 }
-            };
-            return ending.fail(error, ExitReason::Normal);
+            })?;
         }
         if let Some(parent) = options.parent.as_ref().filter(|_| options.link) {
-            // The child's half of the link: if the parent ends during init, so does the child.
+            // If the parent ends during init, so does the child.
             let _ = cell.core().with_bonds(|bonds| bonds.link(parent.clone()));
-            self.bond(&pid, parent);
+            self.bond(pid, parent);
         }
-        let life = resident::live(ending, args, options.timeout);
-        if let Some(switch) = self.within(hosting::host(Box::pin(life))).await {
-            cell.core().set_kill_switch(switch);
-        }
+        Ok(())
     }
 
     /// The end of an actor: everything it held is given up, and everyone bound to it is told.

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Spawnable;
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
-use crate::life::spawn::Options;
 use crate::remote::decoding::{self, Source};
 use crate::remote::fingerprint;
 use crate::remote::wire::{self, MethodKey};
@@ -90,7 +89,7 @@ pub(crate) trait SpawnableType: Send + Sync + fmt::Debug {
     fn keys(&self) -> Vec<MethodKey>;
 
     /// Decodes the arguments and starts the actor; `birth` hears how that went.
-    fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth);
+    fn start(&self, source: Source<'_>, args: &[u8], birth: Birth);
 }
 
 struct TypeOf<A> {
@@ -114,11 +113,10 @@ impl<A: Spawnable> SpawnableType for TypeOf<A> {
         keys
     }
 
-    fn start(&self, source: Source<'_>, args: &[u8], options: Options, birth: Birth) {
+    fn start(&self, source: Source<'_>, args: &[u8], birth: Birth) {
         match decoding::decode_from(source, || wire::decode::<A::Args>(args)) {
             Ok(args) => {
-                let node = source.node.clone();
-                source.node.run(async move { node.start_actor::<A>(args, options, birth).await });
+                source.node.start_actor::<A>(args, birth);
             }
             Err(error) => birth.fail(SpawnError::BadArguments(error.to_string())),
         }

@@ -185,6 +185,10 @@ impl Bonds {
         self.links.keys()
     }
 
+    pub(crate) fn traps_exits(&self) -> bool {
+        self.traps_exits
+    }
+
     pub(crate) fn watchers_count(&self) -> usize {
         self.watchers.len()
     }

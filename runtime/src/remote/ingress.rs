@@ -143,6 +143,7 @@ impl SessionIngress {
             | Header::Unlink { .. }
             | Header::Exit { .. }
             | Header::Stop { .. }
+            | Header::Drain { .. }
             | Header::Kill { .. }
             | Header::Monitor { .. }
             | Header::Demonitor { .. }
@@ -159,6 +160,7 @@ impl SessionIngress {
                 (to, Signal::Exit { from: remote(from), reason, linked })
             }
             Header::Stop { to, reason } => (to, Signal::Stop { reason }),
+            Header::Drain { to, reason } => (to, Signal::Drain { reason }),
             Header::Kill { to } => (to, Signal::Kill),
             Header::Monitor { watcher, monitor, to } => {
                 (to, Signal::Monitor { watcher: remote(watcher), monitor })
@@ -215,10 +217,10 @@ impl SessionIngress {
             ..Options::default()
         };
         let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
-        let birth = Birth { options: options.clone(), answer };
+        let birth = Birth { options, answer };
         match self.node.spawnable(&request.type_name) {
             Some(spawnable) if spawnable.args_key() == request.args => {
-                spawnable.start(self.source(), args, options, birth);
+                spawnable.start(self.source(), args, birth);
             }
             Some(_) => birth.fail(SpawnError::BadArguments(
                 "the arguments have another schema here".to_owned(),

@@ -99,6 +99,10 @@ pub(crate) enum Header {
         call: CallRef,
         name: String,
     },
+    Drain {
+        to: u64,
+        reason: ExitReason,
+    },
 }
 
 /// What a remote spawn asks for.

@@ -1,6 +1,7 @@
 //! The same actors from another node.
 
 use std::future::IntoFuture as _;
+use std::pin::Pin;
 use std::task::Poll;
 
 use starlings_runtime::{CallError, CastError, ExitReason, NodeEvent, Pid, SpawnError};
@@ -235,7 +236,7 @@ async fn a_spawn_that_is_given_up_leaves_no_child() {
     for place in [a.name(), b.name()] {
         let mut spawning = a.on(place).spawn::<Counter>(0).into_future();
         // Polled once: the child is asked for, and perhaps up, when the asker goes.
-        let polled = std::future::poll_fn(|cx| Poll::Ready(spawning.as_mut().poll(cx))).await;
+        let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut spawning).poll(cx))).await;
         assert!(polled.is_pending());
         drop(spawning);
     }

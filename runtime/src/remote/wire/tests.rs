@@ -45,6 +45,7 @@ fn headers_have_golden_bytes() {
             &[15, 1, 9, 2, 5, 1, 110],
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
+        (Header::Drain { to: 2, reason: ExitReason::Shutdown }, &[17, 2, 1]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();

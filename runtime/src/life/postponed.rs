@@ -1,0 +1,47 @@
+//! Messages whose guard does not hold: they wait in their order until it does.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::actor::Actor;
+
+/// What an actor has put off. It still counts against the mailbox's capacity.
+///
+/// A guard looks at the state alone, so all messages of one method wait or go together: finding the
+/// next one asks each guard once, however many messages wait.
+#[derive(Debug)]
+pub(crate) struct Postponed<M> {
+    by_method: BTreeMap<usize, VecDeque<(u64, M)>>,
+    count: u64,
+}
+
+impl<M> Default for Postponed<M> {
+    fn default() -> Self {
+        Self { by_method: BTreeMap::new(), count: 0 }
+    }
+}
+
+impl<M> Postponed<M> {
+    pub(crate) fn push(&mut self, method: usize, message: M) {
+        self.count += 1;
+        self.by_method.entry(method).or_default().push_back((self.count, message));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_method.is_empty()
+    }
+
+    /// The oldest message whose guard holds.
+    pub(crate) fn take_ready<A: Actor<Message = M>>(&mut self, actor: &A) -> Option<M> {
+        let waits_since = |waiting: &VecDeque<(u64, M)>| waiting.front().map(|(count, _)| *count);
+        let ready = self.by_method.iter().filter(|(method, _)| actor.admits(**method));
+        let oldest =
+            ready.min_by_key(|(_, waiting)| waits_since(waiting)).map(|(method, _)| *method);
+        let method = oldest?;
+        let waiting = self.by_method.get_mut(&method)?;
+        let message = waiting.pop_front().map(|(_, message)| message);
+        if waiting.is_empty() {
+            self.by_method.remove(&method);
+        }
+        message
+    }
+}

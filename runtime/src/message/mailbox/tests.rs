@@ -1,0 +1,127 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering as Order};
+use std::task::{Context, Wake};
+
+use super::*;
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Order::SeqCst);
+    }
+}
+
+fn poll<T>(future: impl Future<Output = T>, woken: &Arc<Woken>) -> Poll<T> {
+    let waker = Waker::from(Arc::clone(woken));
+    pin!(future).as_mut().poll(&mut Context::from_waker(&waker))
+}
+
+fn messages(batch: &mut VecDeque<Item<u32>>) -> Vec<u32> {
+    let taken = batch.drain(..).filter_map(|item| match item {
+        Item::Message(message) => Some(message),
+        Item::Info(_) => None,
+    });
+    taken.collect()
+}
+
+fn mailbox(overflow: Overflow) -> (Mailbox<u32>, Arc<Woken>, VecDeque<Item<u32>>) {
+    (Mailbox::new(2, overflow), Arc::default(), VecDeque::new())
+}
+
+#[test]
+fn only_the_first_message_wakes_an_idle_actor_and_all_are_taken_at_once() {
+    let (mailbox, woken, mut batch) = mailbox(Overflow::Refuse);
+    assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
+    mailbox.push(1).unwrap();
+    mailbox.push(2).unwrap();
+    assert_eq!(woken.0.load(Order::SeqCst), 1);
+    assert!(matches!(mailbox.push(3), Err(Refused::Full(3))));
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    assert!(matches!(mailbox.push(3), Err(Refused::Full(3))), "they are in hand, not handled");
+    mailbox.note_handled();
+    mailbox.push(3).unwrap();
+    assert_eq!(messages(&mut batch), [1, 2]);
+}
+
+#[test]
+fn sender_that_waits_is_woken_when_the_actor_comes_back() {
+    let (mailbox, woken, mut batch) = mailbox(Overflow::Wait);
+    mailbox.push(1).unwrap();
+    mailbox.push(2).unwrap();
+    let sender = Arc::<Woken>::default();
+    let mut waiting = Box::pin(mailbox.push_wait(3));
+    assert!(poll(waiting.as_mut(), &sender).is_pending());
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    (0..2).for_each(|_| mailbox.note_handled());
+    batch.clear();
+    assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
+    assert_eq!(sender.0.load(Order::SeqCst), 1);
+    assert_eq!(poll(waiting.as_mut(), &sender), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn closed_or_draining_mailbox_gives_messages_back_and_wakes_who_waits() {
+    for drains in [false, true] {
+        let (mailbox, woken, mut batch) = mailbox(Overflow::Wait);
+        mailbox.push(1).unwrap();
+        mailbox.push(2).unwrap();
+        let sender = Arc::<Woken>::default();
+        let mut waiting = Box::pin(mailbox.push_wait(3));
+        assert!(poll(waiting.as_mut(), &sender).is_pending());
+        match drains {
+            true => mailbox.drain(ExitReason::Shutdown),
+            false => mailbox.close(),
+        }
+        assert_eq!(sender.0.load(Order::SeqCst), 1);
+        assert_eq!(poll(waiting.as_mut(), &sender), Poll::Ready(Err(3)));
+        assert!(matches!(mailbox.push(4), Err(Refused::Closed(4))));
+        if drains {
+            assert_eq!(poll(mailbox.take(&mut batch), &woken), Poll::Ready(Ok(())));
+            assert_eq!(messages(&mut batch), [1, 2]);
+            let end = poll(mailbox.take(&mut batch), &woken);
+            assert_eq!(end, Poll::Ready(Err(ExitReason::Shutdown)));
+        }
+    }
+}
+
+#[test]
+fn bytes_of_other_nodes_are_bounded_but_one_message_is_always_taken() {
+    let (mailbox, woken, mut batch) =
+        (Mailbox::new(100, Overflow::Refuse), Arc::default(), VecDeque::new());
+    mailbox.push_sized(1, 2 * REMOTE_BYTES_MAX).unwrap();
+    assert!(matches!(mailbox.push_sized(2, 1), Err(Refused::Full(2))));
+    mailbox.push(3).unwrap();
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    assert!(matches!(mailbox.push_sized(2, 1), Err(Refused::Full(2))), "they are in hand");
+    batch.clear();
+    assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
+    mailbox.push_sized(4, REMOTE_BYTES_MAX - 1).unwrap();
+    mailbox.push_sized(5, 1).unwrap();
+    assert!(matches!(mailbox.push_sized(6, 1), Err(Refused::Full(6))));
+}
+
+#[test]
+fn dropping_the_oldest_spares_events_and_what_is_in_hand() {
+    let (mailbox, woken, mut batch) = mailbox(Overflow::DropOldest);
+    assert_eq!(mailbox.push(1).unwrap(), None);
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    mailbox.push_info(Info::new("event"));
+    assert_eq!(mailbox.push(2).unwrap(), None);
+    assert_eq!(mailbox.push(3).unwrap(), Some(2), "the event stays");
+    assert_eq!(messages(&mut batch), [1]);
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    assert!(matches!(batch.front(), Some(Item::Info(_))));
+    assert_eq!(messages(&mut batch), [3]);
+    assert_eq!(mailbox.fill().dropped, 1);
+}
+
+#[test]
+fn capacity_zero_is_one() {
+    let mailbox = Mailbox::new(0, Overflow::Refuse);
+    mailbox.push(1).unwrap();
+    assert!(matches!(mailbox.push(2), Err(Refused::Full(2))));
+}

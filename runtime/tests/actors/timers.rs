@@ -1,0 +1,206 @@
+//! Events that come later, or next.
+
+use std::time::Duration;
+
+use starlings_runtime::{Cx, Node, Pid, Timeout, TimerRef, actor};
+use tokio::time::Instant;
+
+use crate::fixture::{eventually, node};
+
+#[derive(Debug, Clone, PartialEq)]
+struct Tick(&'static str);
+
+/// Sets timers as it is told, and keeps what comes and when.
+#[derive(Debug)]
+struct Clock {
+    began: Instant,
+    seen: Vec<(&'static str, u64)>,
+    held: Option<Timeout>,
+}
+
+#[actor(crate = starlings_runtime)]
+impl Clock {
+    fn init(cx: &mut Cx<Self>) -> Self {
+        cx.continue_with(Tick("first"));
+        cx.continue_with(Tick("second"));
+        Self { began: Instant::now(), seen: Vec::new(), held: None }
+    }
+
+    #[call]
+    fn once(&mut self, name: &'static str, after: Duration, cx: &mut Cx<Self>) -> TimerRef {
+        cx.send_after(after, Tick(name))
+    }
+
+    #[call]
+    fn every(&mut self, name: &'static str, period: Duration, cx: &mut Cx<Self>) -> TimerRef {
+        cx.send_every(period, move || Tick(name))
+    }
+
+    #[cast]
+    fn many(&mut self, count: u64, cx: &mut Cx<Self>) {
+        for i in 0..count {
+            cx.send_after(Duration::from_millis(500 + i % 1000), Tick("tick"));
+        }
+    }
+
+    #[cast]
+    fn hold(&mut self, name: &'static str, after: Duration, cx: &mut Cx<Self>) {
+        self.held = Some(cx.timeout(after, Tick(name)));
+    }
+
+    #[cast]
+    fn let_go(&mut self) {
+        self.held = None;
+    }
+
+    #[call]
+    fn cancel(&mut self, timer: TimerRef, cx: &mut Cx<Self>) -> Option<Duration> {
+        assert_eq!(cx.time_left(timer).is_some(), cx.time_left(timer).is_some());
+        cx.cancel(timer)
+    }
+
+    /// Is busy until the timer must have rung, then cancels it.
+    #[call]
+    async fn cancel_late(&mut self, timer: TimerRef, cx: &mut Cx<Self>) -> Option<Duration> {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cx.cancel(timer)
+    }
+
+    #[call]
+    async fn be_busy(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    #[call]
+    fn seen(&self) -> Vec<(&'static str, u64)> {
+        self.seen.clone()
+    }
+
+    #[info]
+    fn tick(&mut self, tick: Tick) {
+        let at = u64::try_from(self.began.elapsed().as_millis()).unwrap();
+        self.seen.push((tick.0, at));
+    }
+}
+
+async fn clock() -> (Node, Pid<Clock>) {
+    let node = node("a@h");
+    let clock = node.spawn::<Clock>(()).await.unwrap();
+    (node, clock)
+}
+
+/// What came beside the events that `init` asked for.
+async fn seen(clock: &Pid<Clock>) -> Vec<(&'static str, u64)> {
+    clock.seen().await.unwrap().split_off(2)
+}
+
+/// `gen_server_SUITE`: `continue`.
+#[tokio::test]
+async fn what_init_continues_with_comes_before_the_first_message() {
+    let (_node, clock) = clock().await;
+    let seen = clock.seen().await.unwrap();
+    assert_eq!(seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "second"]);
+}
+
+/// `timer_SUITE`: `send_after1`, `send_after2`.
+#[tokio::test(start_paused = true)]
+async fn timers_ring_in_order_and_not_before_their_time() {
+    let (_node, clock) = clock().await;
+    clock.once("late", Duration::from_millis(300)).await.unwrap();
+    clock.once("early", Duration::from_millis(100)).await.unwrap();
+    clock.once("at once", Duration::ZERO).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let seen = seen(&clock).await;
+    assert_eq!(
+        seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["at once", "early", "late"]
+    );
+    assert!((100..110).contains(&seen[1].1) && (300..310).contains(&seen[2].1), "{seen:?}");
+}
+
+/// `timer_SUITE`: `cancel1`, `cancel2`; `timer_bif_SUITE`: `cancel_timer_1`.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_timer_is_not_seen_and_says_what_was_left() {
+    let (_node, clock) = clock().await;
+    let timer = clock.once("never", Duration::from_secs(10)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let left = clock.cancel(timer).await.unwrap().unwrap();
+    assert!((5900..=6000).contains(&left.as_millis()), "{left:?}");
+    assert_eq!(clock.cancel(timer).await, Ok(None), "it is gone");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(seen(&clock).await, []);
+}
+
+/// The event waits in the mailbox while the actor is busy: cancelled then, it must not come.
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_has_rung_can_be_cancelled_until_its_event_is_handled() {
+    let (_node, clock) = clock().await;
+    let timer = clock.once("never", Duration::from_secs(1)).await.unwrap();
+    assert_eq!(clock.cancel_late(timer).await, Ok(Some(Duration::ZERO)));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen(&clock).await, []);
+}
+
+/// `timer_SUITE`: `send_interval1` to `4`.
+#[tokio::test(start_paused = true)]
+async fn an_interval_does_not_drift_skips_what_was_missed_and_ends_when_cancelled() {
+    let (_node, clock) = clock().await;
+    let timer = clock.every("tick", Duration::from_millis(100)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    let on_time = seen(&clock).await;
+    let expected = [100, 200, 300];
+    assert_eq!(on_time.len(), 3, "{on_time:?}");
+    for ((_, at), expected) in on_time.iter().zip(expected) {
+        assert!((expected..expected + 10).contains(at), "{on_time:?}");
+    }
+    clock.be_busy(Duration::from_secs(1)).await.unwrap();
+    let after = seen(&clock).await;
+    assert!((4..=5).contains(&after.len()), "ten were missed: {after:?}");
+    assert!(clock.cancel(timer).await.unwrap().is_some());
+    let last = seen(&clock).await.len();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen(&clock).await.len(), last);
+}
+
+/// `gen_statem_SUITE`: `state_timeout`.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_goes_with_the_state_that_holds_it() {
+    let (_node, clock) = clock().await;
+    clock.hold("replaced", Duration::from_secs(1)).unwrap();
+    clock.hold("let go", Duration::from_secs(1)).unwrap();
+    clock.let_go().unwrap();
+    clock.hold("kept", Duration::from_secs(1)).unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let seen = seen(&clock).await;
+    assert_eq!(seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["kept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_of_an_actor_end_with_it() {
+    let (node, clock) = clock().await;
+    clock.many(1000).unwrap();
+    eventually("they are set", async || node.timers_count() >= 1000).await;
+    node.kill(&clock);
+    eventually("they are gone", async || node.timers_count() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_timers_ring_once_each() {
+    let (_node, clock) = clock().await;
+    clock.many(100_000).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(seen(&clock).await.len(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_cast_comes_later_unless_it_is_taken_back() {
+    let (node, clock) = clock().await;
+    let hold = |name| ClockMessage::Hold { name, after: Duration::ZERO };
+    let _sent = node.cast_after(&clock, Duration::from_secs(1), hold("sent"));
+    let taken = node.cast_after(&clock, Duration::from_secs(2), hold("taken back"));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(taken.cancel());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let seen = seen(&clock).await;
+    assert_eq!(seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["sent"]);
+}
