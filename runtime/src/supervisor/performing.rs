@@ -17,7 +17,7 @@ use crate::error::SpawnError;
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::pid::AnyPid;
-use crate::proto::supervision::{ChildKey, Input, Output, Request, RequestId, Shutdown};
+use crate::proto::supervision::{ChildKey, EndCause, Input, Output, Request, RequestId, Shutdown};
 use crate::reason::ExitReason;
 
 /// A child's spec, and what its supervisor keeps for it.
@@ -114,7 +114,11 @@ impl Supervisor {
                 }
             }
             Output::End { reason, cause } => {
-                tracing::info!(supervisor = %cx.pid(), %reason, ?cause, "supervisor ends");
+                let supervisor = cx.pid();
+                if cause == EndCause::Intensity {
+                    tracing::warn!(%supervisor, "more restarts than allowed");
+                }
+                tracing::info!(%supervisor, %reason, ?cause, "supervisor ends");
                 self.ended = Some(reason.clone());
                 cx.stop(reason);
             }

@@ -182,12 +182,18 @@ async fn a_child_that_takes_too_long_to_stop_is_killed() {
     assert_eq!(written(&log), ["+a", "+a"], "neither came to its end");
 }
 
-/// supervisor_SUITE: supervisor that is told of an exit by hand
+/// Unlike OTP, where an exit by hand cannot be told from an end.
 #[tokio::test]
 async fn exits_sent_by_hand_do_not_count_as_ends_of_children() {
     let (node, log) = (node("a@h"), Log::default());
-    let supervisor = Supervisor::one_for_one().child(worker("a", &log));
-    let supervisor: Pid<Supervisor> = supervisor.start(&node).await.unwrap();
+    let spec = Supervisor::one_for_one().child(worker("a", &log));
+    let supervisor: Pid<Supervisor> = spec.start(&node).await.unwrap();
+    let a = up(&node, &supervisor, "a", None).await;
+    a.exit_by_hand(supervisor.any().clone()).unwrap();
     node.exit(&supervisor, ExitReason::error("by hand"));
-    assert_eq!(states(&supervisor).await, [(id("a"), ChildState::Running)]);
+    // What comes after its exits says that they were seen.
+    a.crash().unwrap();
+    up(&node, &supervisor, "a", Some(&a)).await;
+    assert_eq!(child(&supervisor, "a").await.unwrap().restarts, 1);
+    assert_eq!(written(&log), ["+a", "-a", "+a"]);
 }

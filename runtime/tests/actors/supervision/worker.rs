@@ -93,6 +93,12 @@ impl Worker {
         cx.stop(reason);
     }
 
+    /// Says that it has ended, and has not.
+    #[cast]
+    fn exit_by_hand(&mut self, to: AnyPid, cx: &mut Cx<Self>) {
+        cx.exit(&to, ExitReason::Killed);
+    }
+
     #[cast]
     fn crash(&mut self) {
         panic!("boom");

@@ -21,7 +21,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use self::log::{Ended, Op, Report};
+use self::log::{Ended, Log, Op, Report};
 use self::otp::Otp;
 use self::random::Random;
 use self::setup::Setup;
@@ -74,17 +74,18 @@ fn compare(seed: u64, strategy: Strategy, figures: &mut Figures) {
         figures.cut += 1;
         return;
     }
-    let text = format!("seed {seed}, {setup:#?}\n{log}");
+    let text = |log: &Log| format!("seed {seed}, {setup:#?}\n{log}");
+    let kept = log.clone();
     let exact = strategy.is_grouped() || setup.one_by_one;
     let theirs = match Otp::new(&setup, log).run() {
         Ok(report) => report,
         // The end cut short what independent children were at.
         Err(_) if ours.ended.is_some() && !exact => return,
-        Err(why) => panic!("{why}\n{text}\nours: {ours:#?}"),
+        Err(why) => panic!("{why}\n{}\nours: {ours:#?}", text(&kept)),
     };
     figures.restarts += theirs.restarts;
     let same = if exact { ours == theirs.report } else { agree(&ours, &theirs.report) };
-    assert!(same, "ours: {ours:#?}\nOTP: {:#?}\n{text}", theirs.report);
+    assert!(same, "ours: {ours:#?}\nOTP: {:#?}\n{}", theirs.report, text(&kept));
 }
 
 /// Whether two histories of independent children are the same.

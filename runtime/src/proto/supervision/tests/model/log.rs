@@ -84,7 +84,7 @@ impl Entry {
 }
 
 /// The entries of a trace in order; each is read once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Log(Vec<Option<Entry>>);
 
 impl Log {
