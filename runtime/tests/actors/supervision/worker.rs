@@ -94,7 +94,7 @@ impl Worker {
     }
 
     /// Says that it has ended, and has not.
-    #[cast]
+    #[call]
     fn exit_by_hand(&mut self, to: AnyPid, cx: &mut Cx<Self>) {
         cx.exit(&to, ExitReason::Killed);
     }
