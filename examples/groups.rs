@@ -7,14 +7,13 @@ use starlings::prelude::*;
 use starlings::{Change, GroupEvent};
 use until::until;
 
-/// A worker joins the group of its kind when it starts, and counts its jobs.
+/// Counts its jobs.
 struct Worker(u64);
 
 #[actor(name = "example.worker")]
 impl Worker {
-    fn init(group: String, cx: &mut Cx<Self>) -> Result<Self, starlings::GroupsError> {
-        cx.node().groups().join(&group, &cx.pid())?;
-        Ok(Self(0))
+    fn init() -> Self {
+        Self(0)
     }
     #[cast]
     fn work(&mut self, amount: u64) {
@@ -50,9 +49,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     a.connect(b.name(), starlings::address(&b).as_deref()).await?;
     a.spawn::<Observer>("workers".to_owned()).await?;
 
+    // Each is in the group before its spawn is answered; `groups().join` does the same later.
     for node in [&a, &b, &b] {
-        a.on(node.name()).spawn::<Worker>("workers".to_owned()).await?;
+        let worker = a.on(node.name()).spawn::<Worker>(()).group("workers").await?;
+        assert!(node.groups().local_members("workers").contains(worker.any()));
     }
+    // A group that cannot be joined leaves no child.
+    assert!(a.spawn::<Worker>(()).group("").await.is_err());
     until("it shows there", async || a.groups().members("workers").len() == 3).await?;
     println!("members seen from a: {:?}", a.groups().members("workers"));
     println!("of which local:      {:?}", a.groups().local_members("workers"));

@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
-    BoxFuture, Carrier, Cx, ExitReason, Monitor, Node, NodeId, Supervisor, actor, spec,
+    AnyPid, BoxFuture, Carrier, Cx, ExitReason, JoinGroup, Monitor, Node, NodeId, Supervisor,
+    actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
 
@@ -41,6 +42,7 @@ pub(crate) async fn start(
     pipe: Arc<dyn Pipe>,
     peers: Vec<(NodeId, String)>,
 ) -> Result<(), StartNodeError> {
+    node.set_groups(Arc::new(Joiner));
     let transport = match config {
         Some(config) => Some(open_transport(node, config, pipe, peers).await?),
         None => None,
@@ -63,6 +65,23 @@ pub(crate) async fn start(
     node.set_system(&system);
     tokio::spawn(end_with(node.clone(), node.monitor(&system)));
     Ok(())
+}
+
+/// How a spawn joins a group: see `Spawn::group`.
+#[derive(Debug)]
+struct Joiner;
+
+impl JoinGroup for Joiner {
+    fn join(
+        &self,
+        node: &Node,
+        scope: Option<&str>,
+        group: &str,
+        pid: &AnyPid,
+    ) -> Result<(), String> {
+        let groups = Groups::of(node, scope.unwrap_or(DEFAULT_SCOPE));
+        groups.join(group, pid).map_err(|error| error.to_string())
+    }
 }
 
 /// A node whose own services have ended for good is shut down: it can keep no promise any more.

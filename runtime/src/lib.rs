@@ -39,8 +39,10 @@ pub use message::call::{
 };
 pub use message::mailbox::{CAPACITY_DEFAULT, Overflow, REMOTE_BYTES_MAX};
 pub use message::reply::{Reply, ReplyTo};
+pub use message::trace::{TRACE_TARGET, Trace};
 pub use node::alarm::Alarm;
 pub use node::counters::{Counters, Counts};
+pub use node::groups::JoinGroup;
 pub use node::inspect::ActorInfo;
 pub use node::life::DelayedCast;
 pub use node::names::{NAME_BYTES_MAX, RegisterError};

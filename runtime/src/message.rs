@@ -4,3 +4,4 @@ pub(crate) mod call;
 pub(crate) mod mailbox;
 pub(crate) mod reply;
 pub(crate) mod sending;
+pub(crate) mod trace;

@@ -2,6 +2,7 @@
 
 pub(crate) mod alarm;
 pub(crate) mod counters;
+pub(crate) mod groups;
 pub(crate) mod inspect;
 pub(crate) mod life;
 pub(crate) mod membership;
@@ -27,6 +28,7 @@ use crate::identity::{NodeId, NodeInstance};
 use crate::life::cell::AnyCell;
 use crate::life::spawn::Spawn;
 use crate::node::counters::Counters;
+use crate::node::groups::JoinGroup;
 use crate::node::membership::Membership;
 use crate::node::names::{NameTable, RegisterError};
 use crate::node::timers::{Ring, TimerKey, Timers};
@@ -54,6 +56,7 @@ pub(crate) struct NodeInner {
     names: NameTable,
     types: TypeTable,
     carrier: OnceLock<Arc<dyn Carrier>>,
+    groups: OnceLock<Arc<dyn JoinGroup>>,
     extensions: Table<TypeId, Arc<dyn Any + Send + Sync>>,
     counters: Counters,
     closing: AtomicBool,
@@ -101,6 +104,7 @@ impl NodeParts {
             names: NameTable::default(),
             types: self.types,
             carrier: OnceLock::new(),
+            groups: OnceLock::new(),
             extensions: Table::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
@@ -300,6 +304,14 @@ impl Node {
         self.0.refs.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// A number that no node gives out twice, as far as a hash of its life and the number may say so.
+    pub(crate) fn unique(&self) -> u64 {
+        let mut text = self.name().as_str().as_bytes().to_vec();
+        text.extend(self.instance().incarnation.0.to_le_bytes());
+        text.extend(self.next_ref().to_le_bytes());
+        xxhash_rust::xxh3::xxh3_64(&text)
+    }
+
     /// Puts an endpoint that is no actor into the pid table.
     pub(crate) fn add_endpoint<C: AnyCell + 'static>(
         &self,
@@ -327,6 +339,11 @@ impl Node {
                 Err(_) => ExitReason::NoConnection,
             }
         };
+        self.bounce(to, signal, reason);
+    }
+
+    /// Answers a signal that cannot arrive as its receiver would.
+    pub(crate) fn bounce(&self, to: &AnyPid, signal: Signal, reason: ExitReason) {
         if let Some((back, signal)) = signal.bounced(to, reason) {
             self.signal(&back, signal);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
 
 /// The version of the protocol that this code speaks. It speaks no other.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The first bytes on every connection. What does not begin so is not a Starlings node.
 pub const MAGIC: [u8; 4] = *b"STRL";

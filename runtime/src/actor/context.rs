@@ -77,8 +77,9 @@ impl<A: Actor> Cx<A> {
     /// waits in the mailbox. Source: `erlang:unlink/1` with the flush of its documentation.
     pub fn unlink(&self, other: &impl AsRef<AnyPid>) {
         let other = self.node.bind(other.as_ref());
-        if self.cell.core().with_bonds(|bonds| bonds.unlink(&other)) == Ok(true) {
-            self.node.signal(&other, Signal::Unlink { from: self.me().clone() });
+        let unlink = self.node.next_ref();
+        if self.cell.core().with_bonds(|bonds| bonds.unlink(&other, unlink)) == Ok(true) {
+            self.node.signal(&other, Signal::Unlink { from: self.me().clone(), unlink });
         }
     }
 

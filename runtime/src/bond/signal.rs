@@ -11,8 +11,14 @@ pub(crate) enum Signal {
     Link {
         from: AnyPid,
     },
+    /// The receiver acknowledges the ref.
     Unlink {
         from: AnyPid,
+        unlink: u64,
+    },
+    UnlinkAck {
+        from: AnyPid,
+        unlink: u64,
     },
     /// `linked`: because of a link, not by hand.
     Exit {
@@ -54,7 +60,10 @@ impl Signal {
     pub(crate) fn header(self, to: u64) -> Header {
         match self {
             Self::Link { from } => Header::Link { from: from.serial(), to },
-            Self::Unlink { from } => Header::Unlink { from: from.serial(), to },
+            Self::Unlink { from, unlink } => Header::Unlink { from: from.serial(), to, unlink },
+            Self::UnlinkAck { from, unlink } => {
+                Header::UnlinkAck { from: from.serial(), to, unlink }
+            }
             Self::Exit { from, reason, linked } => {
                 Header::Exit { from: from.serial(), to, reason, linked }
             }
@@ -82,7 +91,10 @@ impl Signal {
             Self::Monitor { watcher, monitor } => {
                 Some((watcher, Self::Down { monitor, target: to.clone(), reason }))
             }
-            Self::Unlink { .. }
+            Self::Unlink { from, unlink } => {
+                Some((from, Self::UnlinkAck { from: to.clone(), unlink }))
+            }
+            Self::UnlinkAck { .. }
             | Self::Exit { .. }
             | Self::Stop { .. }
             | Self::Drain { .. }

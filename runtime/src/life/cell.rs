@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::actor::info::{Down, Exit, Info, MonitorRef};
+use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Wire};
 use crate::bond::signal::Signal;
 use crate::error::{CallError, CastError};
@@ -16,9 +16,10 @@ use crate::life::core::Core;
 use crate::life::spawn::Options;
 use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused};
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
+use crate::message::trace::{self, Trace};
 use crate::node::Node;
 use crate::pid::AnyPid;
-use crate::proto::bonds::ExitEffect;
+use crate::proto::bonds::{Bonds, Effect};
 use crate::reason::ExitReason;
 use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::{self, Source};
@@ -58,66 +59,35 @@ impl dyn AnyCell {
     /// Acts on a signal from `node`'s side of the world.
     pub(crate) fn on_signal(&self, node: &Node, signal: Signal) {
         let core = self.core();
-        match signal {
-            Signal::Link { from } => {
-                if core.with_bonds(|bonds| bonds.link(from.clone())).is_err() {
-                    node.signal(&from, Signal::no_proc_exit(core.pid()));
-                } else {
-                    node.bond(core.pid(), &from);
-                }
-            }
-            Signal::Unlink { from } => {
-                let _ = core.with_bonds(|bonds| bonds.unlink(&from));
-            }
-            Signal::Exit { from, reason, linked } => self.on_exit(from, &reason, linked),
-            Signal::Stop { reason } => self.stop(reason),
-            Signal::Drain { reason } => self.drain(reason),
-            Signal::Kill => core.kill(ExitReason::Killed),
-            Signal::Monitor { watcher, monitor } => {
-                let added = core.with_bonds(|bonds| bonds.add_watcher(watcher.clone(), monitor));
-                if added.is_err() {
-                    let target = core.pid().clone();
-                    let reason = ExitReason::NoProc;
-                    node.signal(&watcher, Signal::Down { monitor, target, reason });
-                } else {
-                    node.bond(core.pid(), &watcher);
-                }
-            }
-            Signal::Demonitor { watcher, monitor } => {
-                let _ = core.with_bonds(|bonds| bonds.remove_watcher(&watcher, monitor));
-            }
-            Signal::Down { monitor, target, reason } => self.on_down(monitor, target, reason),
+        let mut signal = Some(signal);
+        let handle = |bonds: &mut Bonds| Some(bonds.handle(core.pid(), signal.take()?));
+        match (core.with_bonds(handle), signal) {
+            (Ok(effect), _) => self.act(node, effect.unwrap_or(Effect::Nothing)),
+            // It has ended: the same answer as from a pid that never was.
+            (Err(_), Some(signal)) => node.bounce(core.pid(), signal, ExitReason::NoProc),
+            (Err(_), None) => {}
         }
     }
 
-    fn on_exit(&self, from: AnyPid, reason: &ExitReason, linked: bool) {
-        let effect = self.core().with_bonds(|bonds| bonds.on_exit(&from, reason, linked));
+    fn act(&self, node: &Node, effect: Effect) {
         match effect {
-            Ok(ExitEffect::Ends(reason)) => self.core().kill(reason),
-            Ok(ExitEffect::Trapped) => {
-                let exit = Exit { pid: from, reason: reason.clone(), linked };
-                self.push_info(Info::new(Queued(exit)));
-            }
-            Ok(ExitEffect::Ignored) | Err(_) => {}
-        }
-    }
-
-    fn on_down(&self, monitor: MonitorRef, pid: AnyPid, reason: ExitReason) {
-        if self.core().with_bonds(|bonds| bonds.on_down(monitor)) == Ok(true) {
-            self.push_info(Info::new(Down { monitor, pid, reason }));
+            Effect::Nothing => {}
+            Effect::Ends(reason) => self.core().kill(reason),
+            Effect::Stops(reason) => self.stop(reason),
+            Effect::Drains(reason) => self.drain(reason),
+            Effect::Exit(exit) => self.push_info(Info::new(Queued(exit))),
+            Effect::Down(down) => self.push_info(Info::new(down)),
+            Effect::Answer(to, signal) => node.signal(&to, signal),
+            Effect::Bonded(other) => node.bond(self.core().pid(), &other),
         }
     }
 
     /// The session with a node was lost: links and monitors there fire.
-    pub(crate) fn on_node_down(&self, lost: &NodeInstance, reason: &ExitReason) {
-        let fired =
-            self.core().with_bonds(|bonds| bonds.on_node_down(|pid| pid.instance() == lost));
-        let Ok(fired) = fired else { return };
-        for (monitor, target) in fired.monitors {
-            self.on_down(monitor, target, reason.clone());
-        }
-        for pid in fired.links {
-            self.on_exit(pid, reason, true);
+    pub(crate) fn on_node_down(&self, node: &Node, lost: &NodeInstance, reason: &ExitReason) {
+        let lost = |pid: &AnyPid| pid.instance() == lost;
+        let effects = self.core().with_bonds(|bonds| bonds.on_node_down(lost, reason));
+        for effect in effects.into_iter().flatten() {
+            self.act(node, effect);
         }
     }
 }
@@ -153,7 +123,8 @@ impl<A: Actor> ActorCell<A> {
     }
 
     pub(crate) fn push(&self, message: A::Message) -> Result<(), CastError> {
-        self.settle(self.mailbox.push(message)).map_err(|refused| self.refused(&refused))
+        self.settle(self.mailbox.push(message, self.trace()))
+            .map_err(|refused| self.refused(&refused))
     }
 
     /// Appends a message, or gives it back; answers and counts what it dropped.
@@ -184,14 +155,25 @@ impl<A: Actor> ActorCell<A> {
         self: &Arc<Self>,
         message: A::Message,
     ) -> Result<Option<BoxFuture<'static, bool>>, CastError> {
-        match self.settle(self.mailbox.push(message)) {
+        let trace = self.trace();
+        match self.settle(self.mailbox.push(message, trace)) {
             Ok(()) => Ok(None),
             Err(Refused::Full(message)) if A::OVERFLOW == Overflow::Wait => {
                 let cell = Arc::clone(self);
-                Ok(Some(Box::pin(async move { cell.mailbox.push_wait(message).await.is_ok() })))
+                Ok(Some(Box::pin(
+                    async move { cell.mailbox.push_wait(message, trace).await.is_ok() },
+                )))
             }
             Err(refused) => Err(self.refused(&refused)),
         }
+    }
+
+    /// The trace of a message that is sent to it now, if somebody listens.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        if !trace::is_wanted() {
+            return None;
+        }
+        self.core.pid().home().owner().map(|node| trace::outgoing(&node))
     }
 
     #[cold]
@@ -229,7 +211,7 @@ impl<A: Actor> AnyCell for ActorCell<A> {
     fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back) {
         let reply = ReplyTo(back.clone().map(RemoteReply));
         let outcome = self.decode(source, key, payload, reply).and_then(|message| {
-            let pushed = self.mailbox.push_sized(message, payload.len());
+            let pushed = self.mailbox.push_sized(message, self.trace(), payload.len());
             self.settle(pushed).map_err(|refused| match refused {
                 Refused::Full(_) => CallError::Overloaded,
                 Refused::Closed(_) => CallError::NoProc,

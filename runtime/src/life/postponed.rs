@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::actor::Actor;
+use crate::message::mailbox::Item;
 
 /// What an actor has put off. It still counts against the mailbox's capacity.
 ///
@@ -10,7 +11,7 @@ use crate::actor::Actor;
 /// next one asks each guard once, however many messages wait.
 #[derive(Debug)]
 pub(crate) struct Postponed<M> {
-    by_method: BTreeMap<usize, VecDeque<(u64, M)>>,
+    by_method: BTreeMap<usize, VecDeque<(u64, Item<M>)>>,
     count: u64,
 }
 
@@ -21,7 +22,7 @@ impl<M> Default for Postponed<M> {
 }
 
 impl<M> Postponed<M> {
-    pub(crate) fn push(&mut self, method: usize, message: M) {
+    pub(crate) fn push(&mut self, method: usize, message: Item<M>) {
         self.count += 1;
         self.by_method.entry(method).or_default().push_back((self.count, message));
     }
@@ -31,8 +32,9 @@ impl<M> Postponed<M> {
     }
 
     /// The oldest message whose guard holds.
-    pub(crate) fn take_ready<A: Actor<Message = M>>(&mut self, actor: &A) -> Option<M> {
-        let waits_since = |waiting: &VecDeque<(u64, M)>| waiting.front().map(|(count, _)| *count);
+    pub(crate) fn take_ready<A: Actor<Message = M>>(&mut self, actor: &A) -> Option<Item<M>> {
+        let waits_since =
+            |waiting: &VecDeque<(u64, Item<M>)>| waiting.front().map(|(count, _)| *count);
         let ready = self.by_method.iter().filter(|(method, _)| actor.admits(**method));
         let oldest =
             ready.min_by_key(|(_, waiting)| waits_since(waiting)).map(|(method, _)| *method);

@@ -18,6 +18,7 @@ use crate::life::birth::Birth;
 use crate::life::cell::ActorCell;
 use crate::life::postponed::Postponed;
 use crate::message::mailbox::{Item, Mailbox};
+use crate::message::trace;
 use crate::node::Node;
 use crate::reason::ExitReason;
 
@@ -35,7 +36,9 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
         }
         None => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
     };
-    ending.born();
+    if let Err(error) = ending.born() {
+        return ending.fail(error, ExitReason::Normal);
+    }
     let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
         Ok(Err(reason)) | Err(reason) => reason,
         Ok(Ok(never)) => match never {},
@@ -114,15 +117,17 @@ fn postpone<A: Actor>(
     item: Item<A::Message>,
     postponed: &mut Postponed<A::Message>,
 ) -> Option<Item<A::Message>> {
-    match item {
-        Item::Message(message) => match actor.postpones(&message) {
-            Some(method) => {
-                postponed.push(method, message);
-                None
-            }
-            None => Some(Item::Message(message)),
-        },
-        Item::Info(info) => Some(Item::Info(info)),
+    let message = match &item {
+        Item::Message(message) => message,
+        Item::Traced(traced) => &traced.1,
+        Item::Info(_) => return Some(item),
+    };
+    match actor.postpones(message) {
+        Some(method) => {
+            postponed.push(method, item);
+            None
+        }
+        None => Some(item),
     }
 }
 
@@ -138,7 +143,7 @@ async fn follow_up<A: Actor>(
         if let Some(info) = cx.take_next() {
             actor.info(info, cx).await?;
         } else if let Some(message) = postponed.take_ready(actor) {
-            handle(actor, cx, cell, Item::Message(message)).await?;
+            handle(actor, cx, cell, message).await?;
         } else {
             break;
         }
@@ -157,6 +162,12 @@ async fn handle<A: Actor>(
         Item::Message(message) => {
             cell.mailbox.note_handled();
             actor.handle(message, cx).await
+        }
+        Item::Traced(traced) => {
+            cell.mailbox.note_handled();
+            let (trace, message) = *traced;
+            let (pid, kind) = (cell.core().pid(), cell.core().type_name());
+            trace::within(trace, pid, kind, actor.handle(message, cx)).await
         }
         Item::Info(info) => match cx.unwrap(info) {
             Some(info) => match parents_exit(cell, &info) {
@@ -201,10 +212,15 @@ impl<A: Actor> Ending<A> {
         Self { node, cell, birth: Some(birth) }
     }
 
-    fn born(&mut self) {
+    /// Its group is joined and the asker is told; or there is no child after all.
+    fn born(&mut self) -> Result<(), SpawnError> {
+        if let Some(group) = self.birth.as_ref().and_then(|birth| birth.options.group.as_ref()) {
+            self.node.join(group, self.cell.core().pid())?;
+        }
         if let Some(birth) = self.birth.take() {
             birth.succeed(&self.node, &*self.cell);
         }
+        Ok(())
     }
 
     /// There is no child: first everything of it is gone, then the asker is told.

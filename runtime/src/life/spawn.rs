@@ -15,6 +15,7 @@ use crate::error::{CallError, SpawnError};
 use crate::identity::NodeId;
 use crate::life::birth::{Answer, Birth, Newborn, bind_parent};
 use crate::node::Node;
+use crate::node::groups::GroupName;
 use crate::node::types;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
@@ -34,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) link: bool,
     pub(crate) monitor: Option<MonitorRef>,
     pub(crate) name: Option<String>,
+    pub(crate) group: Option<GroupName>,
     pub(crate) timeout: Duration,
     pub(crate) capacity: Option<usize>,
     /// A supervisor sees to its end, so the node's shutdown leaves it to that.
@@ -49,6 +51,7 @@ impl Default for Options {
             link: false,
             monitor: None,
             name: None,
+            group: None,
             timeout: SPAWN_TIMEOUT_DEFAULT,
             capacity: None,
             supervised: false,
@@ -118,6 +121,19 @@ impl<A: Actor> Spawn<A> {
     /// Registers the child under a name of its own node.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.options.name = Some(name.into());
+        self
+    }
+
+    /// Joins the child to a group of its own node, in the default scope, before the reply to the spawn.
+    /// A group that cannot be joined is `BadArguments`, and there is no child.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.options.group = Some((None, group.into()));
+        self
+    }
+
+    /// As [`Spawn::group`], in another scope.
+    pub fn group_in(mut self, scope: impl Into<String>, group: impl Into<String>) -> Self {
+        self.options.group = Some((Some(scope.into()), group.into()));
         self
     }
 
@@ -270,6 +286,7 @@ async fn spawn_encoded(
         link: options.link,
         monitor: options.monitor,
         name: options.name.clone(),
+        group: options.group.clone(),
         timeout_ms: u32::try_from(options.timeout.as_millis()).unwrap_or(u32::MAX),
     };
     let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));

@@ -20,6 +20,7 @@ use sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use tokio::time::Instant;
 
 use crate::actor::info::Info;
+use crate::message::trace::Trace;
 use crate::reason::ExitReason;
 
 /// Messages that a mailbox holds unless the actor or the spawn says otherwise. Count.
@@ -56,7 +57,22 @@ pub enum Overflow {
 #[derive(Debug)]
 pub(crate) enum Item<M> {
     Message(M),
+    /// A message of a trace. Boxed, since hardly any is.
+    Traced(Box<(Trace, M)>),
     Info(Info),
+}
+
+impl<M> Item<M> {
+    fn new(message: M, trace: Option<Trace>) -> Self {
+        match trace {
+            Some(trace) => Self::Traced(Box::new((trace, message))),
+            None => Self::Message(message),
+        }
+    }
+
+    fn is_message(&self) -> bool {
+        !matches!(self, Self::Info(_))
+    }
 }
 
 /// Why a message was not taken; it comes back.
@@ -141,12 +157,17 @@ impl<M> Mailbox<M> {
     }
 
     /// Appends a message, or gives it back; or what the overflow policy drops.
-    pub(crate) fn push(&self, message: M) -> Result<Dropped<M>, Refused<M>> {
-        self.push_sized(message, 0)
+    pub(crate) fn push(&self, message: M, trace: Option<Trace>) -> Result<Dropped<M>, Refused<M>> {
+        self.push_sized(message, trace, 0)
     }
 
     /// As [`Mailbox::push`], for a message from another node that was so many bytes on the way.
-    pub(crate) fn push_sized(&self, message: M, bytes: usize) -> Result<Dropped<M>, Refused<M>> {
+    pub(crate) fn push_sized(
+        &self,
+        message: M,
+        trace: Option<Trace>,
+        bytes: usize,
+    ) -> Result<Dropped<M>, Refused<M>> {
         let mut state = self.state.lock();
         if state.closed || state.drain.is_some() {
             return Err(Refused::Closed(message));
@@ -163,12 +184,12 @@ impl<M> Mailbox<M> {
             }
         }
         state.queue_bytes += bytes;
-        append(state, message);
+        append(state, Item::new(message, trace));
         Ok(dropped)
     }
 
     /// Appends a message, waiting for room. Nothing is sent when the future is dropped early.
-    pub(crate) async fn push_wait(&self, message: M) -> Result<(), M> {
+    pub(crate) async fn push_wait(&self, message: M, trace: Option<Trace>) -> Result<(), M> {
         let mut unsent = Some(message);
         poll_fn(|cx| {
             let Some(message) = unsent.take() else {
@@ -185,7 +206,7 @@ impl<M> Mailbox<M> {
                 unsent = Some(message);
                 return Poll::Pending;
             }
-            append(state, message);
+            append(state, Item::new(message, trace));
             Poll::Ready(Ok(()))
         })
         .await
@@ -289,7 +310,7 @@ impl<M> Mailbox<M> {
         let state = self.state.lock();
         let handled = self.handled();
         let len = state.pushed.saturating_sub(handled);
-        let waiting = state.queue.iter().filter(|item| matches!(item, Item::Message(_)));
+        let waiting = state.queue.iter().filter(|item| item.is_message());
         let in_hand = len.saturating_sub(waiting.count() as u64);
         let since = if in_hand > 0 { state.in_hand_at } else { state.queued_at };
         let oldest = since.filter(|_| len > 0).map(|since| since.elapsed());
@@ -315,9 +336,11 @@ impl<M> Mailbox<M> {
 impl<M> State<M> {
     /// Drops the oldest message that waits; events keep their place.
     fn take_oldest(&mut self) -> Option<M> {
-        let oldest = self.queue.iter().position(|item| matches!(item, Item::Message(_)))?;
-        let Some(Item::Message(message)) = self.queue.remove(oldest) else {
-            return None;
+        let oldest = self.queue.iter().position(Item::is_message)?;
+        let message = match self.queue.remove(oldest)? {
+            Item::Message(message) => message,
+            Item::Traced(traced) => traced.1,
+            Item::Info(_) => return None,
         };
         self.pushed -= 1;
         self.dropped += 1;
@@ -325,12 +348,12 @@ impl<M> State<M> {
     }
 }
 
-fn append<M>(mut state: MutexGuard<'_, State<M>>, message: M) {
+fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
     if state.queued_at.is_none() && (state.idle.is_none() || !state.queue.is_empty()) {
         state.queued_at = Some(Instant::now());
     }
     state.pushed += 1;
-    state.queue.push_back(Item::Message(message));
+    state.queue.push_back(message);
     wake(state);
 }
 

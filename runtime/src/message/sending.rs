@@ -33,7 +33,7 @@ impl<A: Actor> Pid<A> {
     pub async fn cast_wait(&self, message: A::Message) -> Result<(), CastError> {
         match self.place() {
             Place::Here(cell) => {
-                cell.mailbox.push_wait(message).await.map_err(|_| CastError::NoProc)
+                cell.mailbox.push_wait(message, cell.trace()).await.map_err(|_| CastError::NoProc)
             }
             Place::There(any) => loop {
                 match self.cast_remote(&message) {

@@ -3,10 +3,15 @@
 //! An entry outlives the signal that ends it until the actor has *handled* that signal. So `unlink`
 //! and `demonitor` also withdraw a queued `Exit` or `Down`: when the actor comes to it, the entry is
 //! gone and the event is dropped (OTP's `demonitor(Ref, [flush])`).
+//!
+//! An unlink is acknowledged, as in Erlang's link protocol. Until then the entry stays, so that a link
+//! from the other side that crossed the unlink is not taken for a new one: the other side removes it
+//! when the unlink arrives, and both agree that there is none.
 
 use std::collections::BTreeMap;
 
-use crate::actor::info::MonitorRef;
+use crate::actor::info::{Down, Exit, MonitorRef};
+use crate::bond::signal::Signal;
 use crate::identity::NodeInstance;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
@@ -29,6 +34,8 @@ enum LinkState {
     Active,
     /// The other side has ended; the `Exit` waits in the mailbox.
     Exited,
+    /// This side has unlinked, and the other has not acknowledged this ref yet.
+    Unlinking(u64),
 }
 
 #[derive(Debug)]
@@ -38,14 +45,22 @@ struct Watch {
     fired: bool,
 }
 
-/// What an exit signal does to the actor that gets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ExitEffect {
-    Ignored,
-    /// It ends, for this reason.
+/// What a signal leads to, beside a change of the tables.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Nothing,
+    /// The actor ends at its next await point, for this reason.
     Ends(ExitReason),
-    /// It gets an `Exit` event.
-    Trapped,
+    /// It ends after the message at hand, or after those that are queued.
+    Stops(ExitReason),
+    Drains(ExitReason),
+    /// It gets an event.
+    Exit(Exit),
+    Down(Down),
+    /// A signal goes back.
+    Answer(AnyPid, Signal),
+    /// There is a bond with this actor, whose node is to be watched.
+    Bonded(AnyPid),
 }
 
 /// Whom to tell when the actor ends.
@@ -68,23 +83,72 @@ impl Bonds {
         self.bonded.entry(other.instance().clone()).or_insert(other);
     }
 
-    /// Adds a link; `false` if it was there.
-    pub(crate) fn link(&mut self, other: AnyPid) -> bool {
-        self.links.insert(other, LinkState::Active) != Some(LinkState::Active)
+    /// Adds a link from this side.
+    pub(crate) fn link(&mut self, other: AnyPid) {
+        self.links.insert(other, LinkState::Active);
     }
 
-    /// Removes a link, and with it an exit that waits; `false` if there was none.
-    pub(crate) fn unlink(&mut self, other: &AnyPid) -> bool {
-        self.links.remove(other).is_some()
+    /// Ends a link from this side, and with it an exit that waits. Whether the other side has to be
+    /// told, with `unlink` as the ref that it acknowledges.
+    pub(crate) fn unlink(&mut self, other: &AnyPid, unlink: u64) -> bool {
+        match self.links.get_mut(other) {
+            Some(state @ LinkState::Active) => {
+                *state = LinkState::Unlinking(unlink);
+                true
+            }
+            Some(LinkState::Exited) => {
+                self.links.remove(other);
+                false
+            }
+            Some(LinkState::Unlinking(_)) | None => false,
+        }
+    }
+
+    /// Takes a signal that reached the actor `me`.
+    pub(crate) fn handle(&mut self, me: &AnyPid, signal: Signal) -> Effect {
+        match signal {
+            Signal::Link { from } => self.on_link(from),
+            Signal::Unlink { from, unlink } => {
+                if self.links.get(&from) == Some(&LinkState::Active) {
+                    self.links.remove(&from);
+                }
+                Effect::Answer(from, Signal::UnlinkAck { from: me.clone(), unlink })
+            }
+            Signal::UnlinkAck { from, unlink } => {
+                if self.links.get(&from) == Some(&LinkState::Unlinking(unlink)) {
+                    self.links.remove(&from);
+                }
+                Effect::Nothing
+            }
+            Signal::Exit { from, reason, linked } => self.on_exit(from, reason, linked),
+            Signal::Monitor { watcher, monitor } => {
+                self.add_watcher(watcher.clone(), monitor);
+                Effect::Bonded(watcher)
+            }
+            Signal::Demonitor { watcher, monitor } => {
+                self.watchers.remove(&(watcher, monitor));
+                Effect::Nothing
+            }
+            Signal::Down { monitor, target, reason } => self.on_down(monitor, target, reason),
+            Signal::Stop { reason } => Effect::Stops(reason),
+            Signal::Drain { reason } => Effect::Drains(reason),
+            Signal::Kill => Effect::Ends(ExitReason::Killed),
+        }
+    }
+
+    fn on_link(&mut self, from: AnyPid) -> Effect {
+        match self.links.get(&from) {
+            Some(LinkState::Unlinking(_)) => Effect::Nothing,
+            Some(LinkState::Active | LinkState::Exited) | None => {
+                self.links.insert(from.clone(), LinkState::Active);
+                Effect::Bonded(from)
+            }
+        }
     }
 
     /// Notes that `watcher` watches this actor.
     pub(crate) fn add_watcher(&mut self, watcher: AnyPid, monitor: MonitorRef) {
         self.watchers.insert((watcher, monitor), ());
-    }
-
-    pub(crate) fn remove_watcher(&mut self, watcher: &AnyPid, monitor: MonitorRef) {
-        self.watchers.remove(&(watcher.clone(), monitor));
     }
 
     /// Notes that this actor watches `target`.
@@ -97,36 +161,35 @@ impl Bonds {
         self.monitors.remove(&monitor).map(|watch| watch.target)
     }
 
-    /// An exit signal came from `from`; `linked` if because of a link, not by hand.
-    pub(crate) fn on_exit(
-        &mut self,
-        from: &AnyPid,
-        reason: &ExitReason,
-        linked: bool,
-    ) -> ExitEffect {
+    /// An exit signal came; `linked` if because of a link, not by hand.
+    fn on_exit(&mut self, from: AnyPid, reason: ExitReason, linked: bool) -> Effect {
         if linked {
-            match self.links.get_mut(from) {
+            match self.links.get_mut(&from) {
                 Some(state @ LinkState::Active) => *state = LinkState::Exited,
-                Some(LinkState::Exited) | None => return ExitEffect::Ignored,
+                Some(LinkState::Unlinking(_)) => {
+                    self.links.remove(&from);
+                    return Effect::Nothing;
+                }
+                Some(LinkState::Exited) | None => return Effect::Nothing,
             }
         }
         if self.traps_exits {
-            return ExitEffect::Trapped;
+            return Effect::Exit(Exit { pid: from, reason, linked });
         }
         if linked {
-            self.links.remove(from);
+            self.links.remove(&from);
         }
-        if reason.is_normal() { ExitEffect::Ignored } else { ExitEffect::Ends(reason.clone()) }
+        if reason.is_normal() { Effect::Nothing } else { Effect::Ends(reason) }
     }
 
-    /// Whether a down for `monitor` is to be queued: the monitor is there and has not fired.
-    pub(crate) fn on_down(&mut self, monitor: MonitorRef) -> bool {
+    /// A down came: an event if the monitor is there and has not fired.
+    fn on_down(&mut self, monitor: MonitorRef, pid: AnyPid, reason: ExitReason) -> Effect {
         match self.monitors.get_mut(&monitor) {
             Some(watch) if !watch.fired => {
                 watch.fired = true;
-                true
+                Effect::Down(Down { monitor, pid, reason })
             }
-            Some(_) | None => false,
+            Some(_) | None => Effect::Nothing,
         }
     }
 
@@ -144,20 +207,21 @@ impl Bonds {
         self.monitors.remove(&monitor).is_some()
     }
 
-    /// The node of `lost` pids is gone: what links and monitors to them must now fire, and watchers
-    /// there are forgotten.
-    pub(crate) fn on_node_down(&mut self, lost: impl Fn(&AnyPid) -> bool) -> Farewell {
+    /// The node of `lost` pids is gone, for this reason: what links and monitors to them now lead to.
+    /// Watchers there are forgotten.
+    pub(crate) fn on_node_down(
+        &mut self,
+        lost: impl Fn(&AnyPid) -> bool,
+        reason: &ExitReason,
+    ) -> Vec<Effect> {
         self.watchers.retain(|(watcher, _), ()| !lost(watcher));
-        let links =
-            self.links.iter().filter(|(pid, state)| **state == LinkState::Active && lost(pid));
-        let monitors =
-            self.monitors.iter().filter(|(_, watch)| !watch.fired && lost(&watch.target));
-        Farewell {
-            links: links.map(|(pid, _)| pid.clone()).collect(),
-            watchers: Vec::new(),
-            monitors: monitors.map(|(monitor, watch)| (*monitor, watch.target.clone())).collect(),
-            bonded: Vec::new(),
-        }
+        let monitors = self.monitors.iter().filter(|(_, watch)| lost(&watch.target));
+        let monitors: Vec<_> = monitors.map(|(m, watch)| (*m, watch.target.clone())).collect();
+        let links: Vec<_> = self.links.keys().filter(|pid| lost(pid)).cloned().collect();
+        let downs = monitors.into_iter().map(|(m, pid)| self.on_down(m, pid, reason.clone()));
+        let mut effects: Vec<_> = downs.collect();
+        effects.extend(links.into_iter().map(|pid| self.on_exit(pid, reason.clone(), true)));
+        effects
     }
 
     /// The actor has ended: whom to tell. Leaves nothing behind.
@@ -182,7 +246,7 @@ impl Bonds {
     }
 
     pub(crate) fn links(&self) -> impl Iterator<Item = &AnyPid> {
-        self.links.keys()
+        self.links.iter().filter(|(_, state)| **state == LinkState::Active).map(|(pid, _)| pid)
     }
 
     pub(crate) fn traps_exits(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::life::birth::{Answer, Birth};
 use crate::life::cell::AnyCell;
 use crate::life::spawn::Options;
 use crate::message::reply::CallBack;
+use crate::message::trace;
 use crate::node::Node;
 use crate::node::types::Schemas;
 use crate::pid::AnyPid;
@@ -141,6 +142,7 @@ impl SessionIngress {
             Header::WhereIs { call, name } => self.on_where_is(call, &name),
             Header::Link { .. }
             | Header::Unlink { .. }
+            | Header::UnlinkAck { .. }
             | Header::Exit { .. }
             | Header::Stop { .. }
             | Header::Drain { .. }
@@ -148,6 +150,8 @@ impl SessionIngress {
             | Header::Monitor { .. }
             | Header::Demonitor { .. }
             | Header::Down { .. } => self.on_signal(header),
+            // Unwrapped before it comes here.
+            Header::Traced(_) => {}
         }
     }
 
@@ -155,7 +159,12 @@ impl SessionIngress {
         let remote = |serial| AnyPid::new(Arc::clone(&self.peer), serial);
         let (to, signal) = match header {
             Header::Link { from, to } => (to, Signal::Link { from: remote(from) }),
-            Header::Unlink { from, to } => (to, Signal::Unlink { from: remote(from) }),
+            Header::Unlink { from, to, unlink } => {
+                (to, Signal::Unlink { from: remote(from), unlink })
+            }
+            Header::UnlinkAck { from, to, unlink } => {
+                (to, Signal::UnlinkAck { from: remote(from), unlink })
+            }
             Header::Exit { from, to, reason, linked } => {
                 (to, Signal::Exit { from: remote(from), reason, linked })
             }
@@ -179,7 +188,8 @@ impl SessionIngress {
             | Header::Spawn(_)
             | Header::Spawned { .. }
             | Header::SpawnFailed { .. }
-            | Header::WhereIs { .. } => return,
+            | Header::WhereIs { .. }
+            | Header::Traced(_) => return,
         };
         self.node.signal(&self.node.own_pid(to), signal);
     }
@@ -213,6 +223,7 @@ impl SessionIngress {
             link: request.link,
             monitor: request.monitor,
             name: request.name,
+            group: request.group,
             timeout: Duration::from_millis(request.timeout_ms.into()),
             ..Options::default()
         };
@@ -270,9 +281,21 @@ impl Batch<'_> {
             self.session.on_cast(to, cell, key, payload);
             return Ok(());
         }
-        let (header, tail) = wire::split(envelope)
-            .map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))?;
+        let (header, tail) = split(envelope)?;
+        let Header::Traced(trace) = header else {
+            self.session.on_header(header, tail);
+            return Ok(());
+        };
+        let _delivers = trace::is_wanted().then(|| trace::deliver(trace));
+        let (header, tail) = split(tail)?;
+        if !matches!(header, Header::Cast { .. } | Header::CastNamed { .. } | Header::Call { .. }) {
+            return Err(ProtocolViolation("a trace of what is no message".to_owned()));
+        }
         self.session.on_header(header, tail);
         Ok(())
     }
+}
+
+fn split(envelope: &[u8]) -> Result<(Header, &[u8]), ProtocolViolation> {
+    wire::split(envelope).map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))
 }

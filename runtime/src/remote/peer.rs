@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::error::{CallError, CastError, SpawnError};
 use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
+use crate::message::trace;
 use crate::node::types::Schemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
@@ -123,6 +124,14 @@ impl Peer {
         {
             let node = &self.instance.node;
             return Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")));
+        }
+        if let Some(node) = self.owner().filter(|_| trace::is_wanted()) {
+            let traced = Header::Traced(trace::outgoing(&node));
+            let mut inner = |out: &mut Vec<u8>| {
+                wire::put(header, out)?;
+                payload(out)
+            };
+            return self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner);
         }
         self.send_over(session, lane, Urgency::Refusable, header, payload)
     }
@@ -269,7 +278,7 @@ impl Peer {
         }
         let bonded = std::mem::take(&mut *self.bonded.lock());
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
-            cell.on_node_down(&self.instance, reason);
+            cell.on_node_down(node, &self.instance, reason);
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
+use crate::message::trace::Trace;
 use crate::reason::ExitReason;
 
 /// Identifies a method of an actor type with its whole schema: see `fingerprint`.
@@ -64,6 +65,7 @@ pub(crate) enum Header {
     Unlink {
         from: u64,
         to: u64,
+        unlink: u64,
     },
     Exit {
         from: u64,
@@ -103,6 +105,13 @@ pub(crate) enum Header {
         to: u64,
         reason: ExitReason,
     },
+    UnlinkAck {
+        from: u64,
+        to: u64,
+        unlink: u64,
+    },
+    /// Tail: another envelope, of a cast or call, which belongs to this trace.
+    Traced(Trace),
 }
 
 /// What a remote spawn asks for.
@@ -118,6 +127,8 @@ pub(crate) struct SpawnRequest {
     pub(crate) monitor: Option<MonitorRef>,
     pub(crate) name: Option<String>,
     pub(crate) timeout_ms: u32,
+    /// Scope, unless it is the default one, and group.
+    pub(crate) group: Option<(Option<String>, String)>,
 }
 
 /// Appends `header` to `out`.
@@ -136,6 +147,7 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
             | Header::Call { .. }
             | Header::Reply { .. }
             | Header::Spawn(_)
+            | Header::Traced(_)
     );
     if has_payload || tail.is_empty() {
         Ok((header, tail))

@@ -16,3 +16,4 @@ mod states;
 mod supervision;
 mod tasks;
 mod timers;
+mod traces;

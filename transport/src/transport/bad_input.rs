@@ -160,7 +160,7 @@ async fn unknown_version_is_told_ours() {
         (hello.preamble.version_min, hello.preamble.version_max) = (8, 9);
         greet::send(&mut connection, &hello).await.unwrap();
         let bytes = greet::receive(&mut connection, Expect::Plain).await.unwrap();
-        let refusal = Refusal::Version { version_min: 1, version_max: 1 };
+        let refusal = Refusal::Version { version_min: wire::VERSION, version_max: wire::VERSION };
         assert_eq!(wire::decode(&bytes), Some(Handshake::Refuse(refusal)));
         ends(&mut connection).await;
         a.talks_to(&b, "undisturbed").await;

@@ -58,14 +58,14 @@ fn golden(message: &Handshake, expected: &str) {
 fn hello_has_its_bytes() {
     let bytes = postcard::to_allocvec(&hello()).unwrap();
     let expected =
-        format!("5354524c0101 0361406807 03624068 00 ac02 00 02 e807 8827 {}", "01".repeat(32));
+        format!("5354524c0202 0361406807 03624068 00 ac02 00 02 e807 8827 {}", "01".repeat(32));
     assert_eq!(hex(&bytes), expected.replace(' ', ""));
     assert_eq!(Opening::decode(&bytes), Opening::Hello(Box::new(hello())));
 }
 
 #[test]
 fn handshake_messages_have_their_bytes() {
-    let challenge_bytes = format!("00 01 0362406809 01 e807 8827 {}", "02".repeat(32));
+    let challenge_bytes = format!("00 02 0362406809 01 e807 8827 {}", "02".repeat(32));
     golden(&Handshake::Challenge(challenge()), &challenge_bytes.replace(' ', ""));
     golden(&Handshake::Proof([3; 32]), &format!("01{}", "03".repeat(32)));
     golden(

@@ -36,7 +36,7 @@ fn every_message_of_two_senders_comes_in_the_order_of_each() {
             let mailbox = Arc::clone(&mailbox);
             thread::spawn(move || {
                 for message in messages {
-                    mailbox.push(*message).expect("there is room");
+                    mailbox.push(*message, None).expect("there is room");
                 }
             })
         };
@@ -72,10 +72,10 @@ fn stop_is_seen_by_an_actor_that_goes_to_sleep() {
 fn sender_that_waits_for_room_gets_it_or_learns_of_the_end() {
     loom::model(|| {
         let mailbox = Arc::new(Mailbox::new(1, Overflow::Wait));
-        mailbox.push(1).expect("there is room");
+        mailbox.push(1, None).expect("there is room");
         let sender = {
             let mailbox = Arc::clone(&mailbox);
-            thread::spawn(move || block_on(mailbox.push_wait(2)))
+            thread::spawn(move || block_on(mailbox.push_wait(2, None)))
         };
         let actor = {
             let mailbox = Arc::clone(&mailbox);
@@ -103,7 +103,7 @@ fn message_is_handled_or_refused_when_the_mailbox_closes() {
         let mailbox = Arc::new(Mailbox::new(8, Overflow::Refuse));
         let sender = {
             let mailbox = Arc::clone(&mailbox);
-            thread::spawn(move || mailbox.push(1).is_ok())
+            thread::spawn(move || mailbox.push(1, None).is_ok())
         };
         mailbox.drain(ExitReason::Shutdown);
         let (seen, _) = work_off(&mailbox);

@@ -23,7 +23,7 @@ fn poll<T>(future: impl Future<Output = T>, woken: &Arc<Woken>) -> Poll<T> {
 fn messages(batch: &mut VecDeque<Item<u32>>) -> Vec<u32> {
     let taken = batch.drain(..).filter_map(|item| match item {
         Item::Message(message) => Some(message),
-        Item::Info(_) => None,
+        Item::Traced(_) | Item::Info(_) => None,
     });
     taken.collect()
 }
@@ -36,24 +36,27 @@ fn mailbox(overflow: Overflow) -> (Mailbox<u32>, Arc<Woken>, VecDeque<Item<u32>>
 fn only_the_first_message_wakes_an_idle_actor_and_all_are_taken_at_once() {
     let (mailbox, woken, mut batch) = mailbox(Overflow::Refuse);
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
-    mailbox.push(1).unwrap();
-    mailbox.push(2).unwrap();
+    mailbox.push(1, None).unwrap();
+    mailbox.push(2, None).unwrap();
     assert_eq!(woken.0.load(Order::SeqCst), 1);
-    assert!(matches!(mailbox.push(3), Err(Refused::Full(3))));
+    assert!(matches!(mailbox.push(3, None), Err(Refused::Full(3))));
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
-    assert!(matches!(mailbox.push(3), Err(Refused::Full(3))), "they are in hand, not handled");
+    assert!(
+        matches!(mailbox.push(3, None), Err(Refused::Full(3))),
+        "they are in hand, not handled"
+    );
     mailbox.note_handled();
-    mailbox.push(3).unwrap();
+    mailbox.push(3, None).unwrap();
     assert_eq!(messages(&mut batch), [1, 2]);
 }
 
 #[test]
 fn sender_that_waits_is_woken_when_the_actor_comes_back() {
     let (mailbox, woken, mut batch) = mailbox(Overflow::Wait);
-    mailbox.push(1).unwrap();
-    mailbox.push(2).unwrap();
+    mailbox.push(1, None).unwrap();
+    mailbox.push(2, None).unwrap();
     let sender = Arc::<Woken>::default();
-    let mut waiting = Box::pin(mailbox.push_wait(3));
+    let mut waiting = Box::pin(mailbox.push_wait(3, None));
     assert!(poll(waiting.as_mut(), &sender).is_pending());
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
     (0..2).for_each(|_| mailbox.note_handled());
@@ -67,10 +70,10 @@ fn sender_that_waits_is_woken_when_the_actor_comes_back() {
 fn closed_or_draining_mailbox_gives_messages_back_and_wakes_who_waits() {
     for drains in [false, true] {
         let (mailbox, woken, mut batch) = mailbox(Overflow::Wait);
-        mailbox.push(1).unwrap();
-        mailbox.push(2).unwrap();
+        mailbox.push(1, None).unwrap();
+        mailbox.push(2, None).unwrap();
         let sender = Arc::<Woken>::default();
-        let mut waiting = Box::pin(mailbox.push_wait(3));
+        let mut waiting = Box::pin(mailbox.push_wait(3, None));
         assert!(poll(waiting.as_mut(), &sender).is_pending());
         match drains {
             true => mailbox.drain(ExitReason::Shutdown),
@@ -78,7 +81,7 @@ fn closed_or_draining_mailbox_gives_messages_back_and_wakes_who_waits() {
         }
         assert_eq!(sender.0.load(Order::SeqCst), 1);
         assert_eq!(poll(waiting.as_mut(), &sender), Poll::Ready(Err(3)));
-        assert!(matches!(mailbox.push(4), Err(Refused::Closed(4))));
+        assert!(matches!(mailbox.push(4, None), Err(Refused::Closed(4))));
         if drains {
             assert_eq!(poll(mailbox.take(&mut batch), &woken), Poll::Ready(Ok(())));
             assert_eq!(messages(&mut batch), [1, 2]);
@@ -92,26 +95,26 @@ fn closed_or_draining_mailbox_gives_messages_back_and_wakes_who_waits() {
 fn bytes_of_other_nodes_are_bounded_but_one_message_is_always_taken() {
     let (mailbox, woken, mut batch) =
         (Mailbox::new(100, Overflow::Refuse), Arc::default(), VecDeque::new());
-    mailbox.push_sized(1, 2 * REMOTE_BYTES_MAX).unwrap();
-    assert!(matches!(mailbox.push_sized(2, 1), Err(Refused::Full(2))));
-    mailbox.push(3).unwrap();
+    mailbox.push_sized(1, None, 2 * REMOTE_BYTES_MAX).unwrap();
+    assert!(matches!(mailbox.push_sized(2, None, 1), Err(Refused::Full(2))));
+    mailbox.push(3, None).unwrap();
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
-    assert!(matches!(mailbox.push_sized(2, 1), Err(Refused::Full(2))), "they are in hand");
+    assert!(matches!(mailbox.push_sized(2, None, 1), Err(Refused::Full(2))), "they are in hand");
     batch.clear();
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
-    mailbox.push_sized(4, REMOTE_BYTES_MAX - 1).unwrap();
-    mailbox.push_sized(5, 1).unwrap();
-    assert!(matches!(mailbox.push_sized(6, 1), Err(Refused::Full(6))));
+    mailbox.push_sized(4, None, REMOTE_BYTES_MAX - 1).unwrap();
+    mailbox.push_sized(5, None, 1).unwrap();
+    assert!(matches!(mailbox.push_sized(6, None, 1), Err(Refused::Full(6))));
 }
 
 #[test]
 fn dropping_the_oldest_spares_events_and_what_is_in_hand() {
     let (mailbox, woken, mut batch) = mailbox(Overflow::DropOldest);
-    assert_eq!(mailbox.push(1).unwrap(), None);
+    assert_eq!(mailbox.push(1, None).unwrap(), None);
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
     mailbox.push_info(Info::new("event"));
-    assert_eq!(mailbox.push(2).unwrap(), None);
-    assert_eq!(mailbox.push(3).unwrap(), Some(2), "the event stays");
+    assert_eq!(mailbox.push(2, None).unwrap(), None);
+    assert_eq!(mailbox.push(3, None).unwrap(), Some(2), "the event stays");
     assert_eq!(messages(&mut batch), [1]);
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
     assert!(matches!(batch.front(), Some(Item::Info(_))));
@@ -122,6 +125,6 @@ fn dropping_the_oldest_spares_events_and_what_is_in_hand() {
 #[test]
 fn capacity_zero_is_one() {
     let mailbox = Mailbox::new(0, Overflow::Refuse);
-    mailbox.push(1).unwrap();
-    assert!(matches!(mailbox.push(2), Err(Refused::Full(2))));
+    mailbox.push(1, None).unwrap();
+    assert!(matches!(mailbox.push(2, None), Err(Refused::Full(2))));
 }

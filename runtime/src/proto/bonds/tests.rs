@@ -1,3 +1,5 @@
+mod world;
+
 use super::*;
 use crate::identity::{Incarnation, NodeInstance};
 
@@ -6,18 +8,36 @@ fn pid(node: &str, serial: u64) -> AnyPid {
     AnyPid::unbound(instance, serial)
 }
 
+fn me() -> AnyPid {
+    pid("a@h", 0)
+}
+
+fn exit(from: &AnyPid, reason: ExitReason, linked: bool) -> Signal {
+    Signal::Exit { from: from.clone(), reason, linked }
+}
+
+fn down(monitor: MonitorRef, target: &AnyPid) -> Signal {
+    Signal::Down { monitor, target: target.clone(), reason: ExitReason::NoProc }
+}
+
+fn is_trapped(effect: &Effect) -> bool {
+    matches!(effect, Effect::Exit(_))
+}
+
 #[test]
 fn exit_of_a_link_ends_or_is_trapped_once() {
     let (other, reason) = (pid("a@h", 1), ExitReason::Killed);
     let mut bonds = Bonds::default();
-    assert!(bonds.link(other.clone()) && !bonds.link(other.clone()));
-    assert_eq!(bonds.on_exit(&other, &reason, true), ExitEffect::Ends(reason.clone()));
-    assert_eq!(bonds.on_exit(&other, &reason, true), ExitEffect::Ignored);
+    bonds.link(other.clone());
+    bonds.link(other.clone());
+    let killed = exit(&other, reason.clone(), true);
+    assert_eq!(bonds.handle(&me(), killed.clone()), Effect::Ends(reason));
+    assert_eq!(bonds.handle(&me(), killed.clone()), Effect::Nothing);
 
     bonds.set_trap_exits(true);
     bonds.link(other.clone());
-    assert_eq!(bonds.on_exit(&other, &reason, true), ExitEffect::Trapped);
-    assert_eq!(bonds.on_exit(&other, &reason, true), ExitEffect::Ignored, "it has exited once");
+    assert!(is_trapped(&bonds.handle(&me(), killed.clone())));
+    assert_eq!(bonds.handle(&me(), killed), Effect::Nothing, "it has exited once");
     assert!(bonds.take_exit(&other) && !bonds.take_exit(&other));
 }
 
@@ -27,9 +47,58 @@ fn unlink_takes_back_an_exit_that_waits() {
     let mut bonds = Bonds::default();
     bonds.set_trap_exits(true);
     bonds.link(other.clone());
-    bonds.on_exit(&other, &ExitReason::Killed, true);
-    assert!(bonds.unlink(&other));
+    bonds.handle(&me(), exit(&other, ExitReason::Killed, true));
+    assert!(!bonds.unlink(&other, 1), "the other side has ended");
     assert!(!bonds.take_exit(&other));
+}
+
+/// `process_SUITE`: `dist_unlink_ack_exit_leak`, `unlink_exit`: the exit was on its way.
+#[test]
+fn exit_that_crosses_an_unlink_is_not_seen() {
+    let other = pid("a@h", 1);
+    for traps in [true, false] {
+        let mut bonds = Bonds::default();
+        bonds.set_trap_exits(traps);
+        bonds.link(other.clone());
+        assert!(bonds.unlink(&other, 1) && !bonds.unlink(&other, 2));
+        assert_eq!(bonds.handle(&me(), exit(&other, ExitReason::Killed, true)), Effect::Nothing);
+        assert_eq!(bonds.links().count(), 0);
+        assert_eq!(bonds.take_all(), Farewell::default());
+    }
+}
+
+#[test]
+fn link_that_crosses_an_unlink_is_no_link_on_either_side() {
+    let (a, b) = (pid("a@h", 1), pid("a@h", 2));
+    let (mut of_a, mut of_b) = (Bonds::default(), Bonds::default());
+    of_a.link(b.clone());
+    of_b.handle(&b, Signal::Link { from: a.clone() });
+    // Now a unlinks while b links again.
+    assert!(of_a.unlink(&b, 7));
+    of_b.link(a.clone());
+    assert_eq!(of_a.handle(&a, Signal::Link { from: b.clone() }), Effect::Nothing);
+    let ack = Signal::UnlinkAck { from: b.clone(), unlink: 7 };
+    let unlink = Signal::Unlink { from: a.clone(), unlink: 7 };
+    assert_eq!(of_b.handle(&b, unlink), Effect::Answer(a.clone(), ack.clone()));
+    assert_eq!(of_a.handle(&a, ack), Effect::Nothing);
+    assert_eq!((of_a.links().count(), of_b.links().count()), (0, 0));
+    // What b does after the acknowledgement counts again.
+    of_b.link(a.clone());
+    assert_eq!(of_a.handle(&a, Signal::Link { from: b.clone() }), Effect::Bonded(b));
+}
+
+#[test]
+fn acknowledgement_of_an_earlier_unlink_does_not_end_a_later_link() {
+    let (a, b) = (pid("a@h", 1), pid("a@h", 2));
+    let mut of_a = Bonds::default();
+    of_a.link(b.clone());
+    of_a.unlink(&b, 1);
+    of_a.link(b.clone());
+    of_a.handle(&a, Signal::UnlinkAck { from: b.clone(), unlink: 1 });
+    assert_eq!(of_a.links().count(), 1);
+    of_a.unlink(&b, 2);
+    of_a.handle(&a, Signal::UnlinkAck { from: b.clone(), unlink: 1 });
+    assert_eq!(of_a.handle(&a, Signal::Link { from: b }), Effect::Nothing, "it is unlinking still");
 }
 
 #[test]
@@ -37,37 +106,55 @@ fn normal_exit_spares_and_one_by_hand_needs_no_link() {
     let other = pid("a@h", 1);
     let mut bonds = Bonds::default();
     bonds.link(other.clone());
-    assert_eq!(bonds.on_exit(&other, &ExitReason::Normal, true), ExitEffect::Ignored);
-    assert_eq!(bonds.on_exit(&other, &ExitReason::Normal, false), ExitEffect::Ignored);
-    let killed = ExitEffect::Ends(ExitReason::Killed);
-    assert_eq!(bonds.on_exit(&other, &ExitReason::Killed, false), killed);
+    for linked in [true, false] {
+        let normal = exit(&other, ExitReason::Normal, linked);
+        assert_eq!(bonds.handle(&me(), normal), Effect::Nothing);
+    }
+    let killed = exit(&other, ExitReason::Killed, false);
+    assert_eq!(bonds.handle(&me(), killed), Effect::Ends(ExitReason::Killed));
 }
 
 #[test]
 fn monitor_fires_once_and_demonitor_takes_it_back() {
-    let (first, second) = (MonitorRef(1), MonitorRef(2));
+    let (first, second, target) = (MonitorRef(1), MonitorRef(2), pid("a@h", 1));
     let mut bonds = Bonds::default();
-    bonds.monitor(first, pid("a@h", 1));
-    bonds.monitor(second, pid("a@h", 1));
-    assert!(bonds.on_down(first) && !bonds.on_down(first));
+    bonds.monitor(first, target.clone());
+    bonds.monitor(second, target.clone());
+    let fires = |bonds: &mut Bonds, monitor| {
+        matches!(bonds.handle(&me(), down(monitor, &target)), Effect::Down(_))
+    };
+    assert!(fires(&mut bonds, first) && !fires(&mut bonds, first));
     assert!(bonds.take_down(first) && !bonds.take_down(first));
-    assert!(bonds.on_down(second));
-    assert_eq!(bonds.demonitor(second), Some(pid("a@h", 1)));
-    assert!(!bonds.take_down(second) && !bonds.on_down(second));
+    assert!(fires(&mut bonds, second));
+    assert_eq!(bonds.demonitor(second), Some(target.clone()));
+    assert!(!bonds.take_down(second) && !fires(&mut bonds, second));
 }
 
 #[test]
 fn node_that_goes_fires_its_links_and_monitors_and_takes_its_watchers() {
-    let (here, there) = (pid("a@h", 1), pid("b@h", 2));
+    let (here, there, parting) = (pid("a@h", 1), pid("b@h", 2), pid("b@h", 3));
     let mut bonds = Bonds::default();
-    bonds.link(here.clone());
-    bonds.link(there.clone());
+    bonds.set_trap_exits(true);
+    for other in [&here, &there, &parting] {
+        bonds.link(other.clone());
+    }
+    bonds.unlink(&parting, 1);
     bonds.monitor(MonitorRef(1), there.clone());
     bonds.add_watcher(there.clone(), MonitorRef(7));
     bonds.add_watcher(here.clone(), MonitorRef(7));
-    let fired = bonds.on_node_down(|pid| pid.node() == there.node());
-    assert_eq!((fired.links, fired.monitors), (vec![there.clone()], vec![(MonitorRef(1), there)]));
-    assert_eq!(bonds.take_all().watchers, [(here, MonitorRef(7))]);
+    let reason = ExitReason::NoConnection;
+    let effects = bonds.on_node_down(|pid| pid.node() == there.node(), &reason);
+    let expected = [
+        Effect::Down(Down { monitor: MonitorRef(1), pid: there.clone(), reason: reason.clone() }),
+        Effect::Exit(Exit { pid: there, reason, linked: true }),
+        Effect::Nothing,
+    ];
+    assert_eq!(effects, expected);
+    let farewell = bonds.take_all();
+    assert_eq!(
+        (farewell.links, farewell.watchers),
+        (vec![here.clone()], vec![(here, MonitorRef(7))])
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn headers_have_golden_bytes() {
         monitor: Some(monitor),
         name: None,
         timeout_ms: 5000,
+        group: None,
     };
     let table: Vec<(Header, &[u8])> = vec![
         (Header::Cast { to: 300, key }, &[0, 172, 2, 1, 2, 3, 4, 5, 6, 7, 8]),
@@ -26,12 +27,12 @@ fn headers_have_golden_bytes() {
         (Header::ReplyError { call, error: CallError::NoProc }, &[4, 172, 2, 1]),
         (
             Header::Spawn(request),
-            &[5, 172, 2, 1, 116, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 1, 1, 9, 0, 136, 39],
+            &[5, 172, 2, 1, 116, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 1, 1, 9, 0, 136, 39, 0],
         ),
         (Header::Spawned { call, serial: 7 }, &[6, 172, 2, 7]),
         (Header::SpawnFailed { call, error: SpawnError::Timeout }, &[7, 172, 2, 7]),
         (Header::Link { from: 1, to: 2 }, &[8, 1, 2]),
-        (Header::Unlink { from: 1, to: 2 }, &[9, 1, 2]),
+        (Header::Unlink { from: 1, to: 2, unlink: 300 }, &[9, 1, 2, 172, 2]),
         (
             Header::Exit { from: 1, to: 2, reason: ExitReason::Killed, linked: true },
             &[10, 1, 2, 2, 1],
@@ -46,6 +47,8 @@ fn headers_have_golden_bytes() {
         ),
         (Header::WhereIs { call, name: name() }, &[16, 172, 2, 1, 110]),
         (Header::Drain { to: 2, reason: ExitReason::Shutdown }, &[17, 2, 1]),
+        (Header::Traced(Trace { trace: 1, span: 300, parent: 0 }), &[19, 1, 172, 2, 0]),
+        (Header::UnlinkAck { from: 1, to: 2, unlink: 300 }, &[18, 1, 2, 172, 2]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Claim, Dialler, Failure, Listener, ListenerInput, Output, Party};
 use crate::cookie::Cookie;
 use crate::wire::tests::instance;
-use crate::wire::{Handshake, Opening, Pulse, Refusal};
+use crate::wire::{Handshake, Opening, Pulse, Refusal, VERSION};
 
 fn party(name: &str, heartbeat_ms: u32) -> Party {
     Party {
@@ -133,7 +133,7 @@ fn node_that_was_not_wanted_refuses_and_is_refused() {
 #[test]
 fn another_version_is_refused_with_ours() {
     let outputs = listen(&mut listener(b"c"), ListenerInput::Opened(Opening::Foreign));
-    let refusal = Refusal::Version { version_min: 1, version_max: 1 };
+    let refusal = Refusal::Version { version_min: VERSION, version_max: VERSION };
     assert_eq!(outputs, refusing(refusal));
 }
 
