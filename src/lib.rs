@@ -50,12 +50,14 @@ pub use starlings_registry::{
 };
 pub use starlings_runtime::interop;
 pub use starlings_runtime::{
-    ActorInfo, AnyPid, CAPACITY_DEFAULT, Call, CallError, CastError, ChildError, ChildInfo,
-    ChildSpec, ConnectError, Counts, Cx, Down, DownReason, Exit, ExitReason, Incarnation, Info,
-    Monitor, MonitorRef, MultiRun, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On,
-    PendingCall, Pid, PidText, PidTextError, Placement, RegisterError, Remote, RemoteFunction,
-    Reply, Restart, Result, Run, RunError, Running, Shutdown, Spawn, SpawnError, Spawnable,
-    StartChildError, Supervisor, SupervisorMethods, SupervisorSpec, actor, remote, spec, spec_on,
+    ActorInfo, AnyPid, AutoShutdown, Backoff, CAPACITY_DEFAULT, Call, CallError, Candidate,
+    CastError, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, ConnectError, Counts, Cx,
+    DelayedCast, Down, DownReason, Exit, ExitReason, INTERVAL_MIN, Incarnation, Info, Monitor,
+    MonitorRef, MultiRun, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On, Overflow,
+    PendingCall, Pid, PidText, PidTextError, Placement, REMOTE_BYTES_MAX, RegisterError, Remote,
+    RemoteFunction, Reply, Restart, Result, Run, RunError, Running, Shutdown, Spawn, SpawnError,
+    Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
+    TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
 };
 pub use starlings_transport::Cookie;
 pub use system::address;

@@ -146,6 +146,12 @@ pub enum SpawnError {
     /// The node is shutting down.
     #[error("the node is shutting down")]
     ShuttingDown,
+    /// The placement of a child found no node for it.
+    #[error("no node fits the placement of {name:?}")]
+    NoPlace {
+        /// The name of its type.
+        name: String,
+    },
 }
 
 impl SpawnError {
@@ -162,6 +168,7 @@ impl SpawnError {
             Self::Overloaded => "Overloaded",
             Self::Timeout => "Timeout",
             Self::ShuttingDown => "ShuttingDown",
+            Self::NoPlace { .. } => "NoPlace",
         }
     }
 }

@@ -58,7 +58,9 @@ pub use node::types::DuplicateType;
 pub use node::{Node, NodeParts, PidTextError};
 pub use pid::{AnyPid, Pid, PidParseError, PidText};
 pub use postcard::Error as WireError;
-pub use proto::supervision::{ChildError, Intensity, Restart, Shutdown, Strategy};
+pub use proto::supervision::{
+    AutoShutdown, Backoff, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy,
+};
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
 pub use remote::carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
@@ -70,8 +72,12 @@ pub use remote::lookup::encode_cast;
 pub use remote::on::On;
 pub use remote::wire::{CallRef, MethodKey, append, decode};
 pub use starlings_macros::{actor, remote};
-pub use supervisor::child::{ChildSpec, Placement, spec, spec_on};
-pub use supervisor::{ChildInfo, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec};
+pub use supervisor::child::{ChildSpec, spec, spec_on};
+pub use supervisor::placement::{Candidate, Choice, Placement};
+pub use supervisor::{
+    ChildCounts, ChildInfo, ChildState, StartChildError, Supervisor, SupervisorMethods,
+    SupervisorSpec,
+};
 
 /// Logs an event that no `#[info]` method takes. What the macro calls.
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! What a handler can do beside changing its state.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -18,6 +19,7 @@ use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
+use crate::supervisor::handover::LentSlot;
 
 /// The context of a running actor: who it is, where it lives, and its bonds.
 pub struct Cx<A: Actor> {
@@ -126,6 +128,24 @@ impl<A: Actor> Cx<A> {
         self.node.subscribe_nodes(self.me().serial(), |event: NodeEvent| {
             self.cell.mailbox.push_info(Info::new(event));
         });
+    }
+
+    /// Leaves a value for the next life of this actor, in the place of one that was left before.
+    ///
+    /// Works where the child spec says [`handover`](crate::ChildSpec::handover) and the actor lives
+    /// on its supervisor's node; elsewhere the value is dropped. It is kept until the next `init`
+    /// takes it, the child is deleted, or the supervisor ends.
+    pub fn hand_over<T: Any + Send>(&self, value: T) {
+        if let Some(slot) = self.cell.core().slot() {
+            slot.leave(value);
+        }
+    }
+
+    /// Takes what an earlier life of this actor handed over last, if it is a `T`; else it stays.
+    /// Meant for `init`: if that fails afterwards, the value is lost unless handed over again.
+    #[must_use]
+    pub fn handed_over<T: Any + Send>(&self) -> Option<T> {
+        self.cell.core().slot().and_then(LentSlot::take)
     }
 
     fn me(&self) -> &AnyPid {

@@ -11,6 +11,7 @@ use crate::life::spawn::Options;
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Farewell};
 use crate::reason::ExitReason;
+use crate::supervisor::handover::LentSlot;
 
 /// Who waits for the end of an actor, above which those who gave up are swept out. Count.
 const END_WAITERS_SWEEP: usize = 64;
@@ -19,6 +20,7 @@ pub(crate) struct Core {
     pid: AnyPid,
     type_name: &'static str,
     supervised: bool,
+    slot: Option<LentSlot>,
     /// Who spawned it linked to itself: when that one ends, so does this one, even if it traps.
     parent: Option<AnyPid>,
     life: Mutex<Life>,
@@ -54,6 +56,7 @@ impl Core {
             pid,
             type_name,
             supervised: options.supervised,
+            slot: options.slot.clone(),
             parent: options.parent.clone().filter(|_| options.link),
             life: Mutex::new(life),
             kill: OnceLock::new(),
@@ -76,6 +79,11 @@ impl Core {
     /// Whether a supervisor sees to its end.
     pub(crate) fn is_supervised(&self) -> bool {
         self.supervised
+    }
+
+    /// Where it leaves state for its next life, if its supervisor keeps some.
+    pub(crate) fn slot(&self) -> Option<&LentSlot> {
+        self.slot.as_ref()
     }
 
     pub(crate) fn set_kill_switch(&self, switch: KillSwitch) {

@@ -23,6 +23,7 @@ use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
 use crate::remote::decoding::Source;
 use crate::remote::peer::{Peer, ReplySlot};
 use crate::remote::wire::{self, Header, MethodKey, SpawnRequest};
+use crate::supervisor::handover::LentSlot;
 
 /// How long `init` may take unless told otherwise. As a call: nothing waits for ever.
 pub const SPAWN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -39,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) capacity: Option<usize>,
     /// A supervisor sees to its end, so the node's shutdown leaves it to that.
     pub(crate) supervised: bool,
+    /// Where it leaves state for its next life.
+    pub(crate) slot: Option<LentSlot>,
 }
 
 impl Default for Options {
@@ -52,6 +55,7 @@ impl Default for Options {
             timeout: SPAWN_TIMEOUT_DEFAULT,
             capacity: None,
             supervised: false,
+            slot: None,
         }
     }
 }
@@ -89,8 +93,9 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
-    pub(crate) fn supervised(mut self) -> Self {
+    pub(crate) fn supervised(mut self, slot: Option<LentSlot>) -> Self {
         self.options.supervised = true;
+        self.options.slot = slot;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::bond::monitor::Monitor;
 use crate::bond::signal::Signal;
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
-use crate::life::cell::{ActorCell, AnyCell};
+use crate::life::cell::{ActorCell, AnyCell, type_name};
 use crate::life::core::End;
 use crate::life::hosting;
 use crate::life::resident::{self, Ending};
@@ -21,9 +21,13 @@ use crate::node::names::RegisterError;
 use crate::node::timers::{Ring, TimerKey};
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
+use crate::supervisor::Supervisor;
 
 /// How long actors that no supervisor sees to may take to stop when the node shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// How long what was killed is waited for: what never awaits cannot be killed.
+const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// Ending actors and the node.
 impl Node {
@@ -105,35 +109,75 @@ impl Node {
     }
 
     /// Shuts the node down in order: first the actors that no supervisor sees to (and with them the
-    /// supervision trees the program started), then the node's own services, then its sessions. What
-    /// does not stop within 5 s is killed. Only the first call does anything.
+    /// supervision trees the program started), then the node's own services, then its sessions.
+    ///
+    /// A supervisor is waited for as long as the shutdown times of its children allow, for ever if
+    /// they say so; any other actor that does not stop within 5 s is killed. Only the first call does
+    /// anything. Source: OTP `init:stop/0`.
     pub async fn shutdown(&self) {
-        if self.0.closing.swap(true, Ordering::AcqRel) {
+        if !self.0.closing.swap(true, Ordering::AcqRel) {
+            self.shut_down_in_order().await;
+        }
+    }
+
+    /// As [`Node::shutdown`], but kills what is left after `time`, whatever its supervisors allow.
+    /// Called while another shutdown waits, it hastens that.
+    pub async fn shutdown_within(&self, time: Duration) {
+        let is_first = !self.0.closing.swap(true, Ordering::AcqRel);
+        let in_order = async {
+            if is_first {
+                self.shut_down_in_order().await;
+            } else {
+                ends(&self.actors()).await;
+            }
+        };
+        if tokio::time::timeout(time, in_order).await.is_ok() {
             return;
         }
+        let left = self.actors();
+        tracing::warn!(node = %self.name(), left = left.len(), "killed: the shutdown took too long");
+        let ended = ends(&left);
+        left.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
+        let _ = tokio::time::timeout(KILL_GRACE, ended).await;
+        if is_first {
+            self.end_sessions().await;
+            self.0.extensions.clear();
+        }
+    }
+
+    async fn shut_down_in_order(&self) {
         let is_system = |cell: &Arc<dyn AnyCell>| self.0.system.get() == Some(cell.core().pid());
         self.stop_all(|cell| !cell.core().is_supervised() && !is_system(cell)).await;
         self.stop_all(is_system).await;
-        if let Some(carrier) = self.0.carrier.get() {
-            carrier.shutdown().await;
-        }
+        self.end_sessions().await;
         self.stop_all(|_| true).await;
         self.0.extensions.clear();
     }
 
-    async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
-        let actors = self.cells().into_iter().filter(|cell| cell.is_actor());
-        let cells = actors.filter(which).collect::<Vec<_>>();
-        let ends = cells.iter().map(|cell| cell.core().when_ended()).collect::<Vec<_>>();
-        cells.iter().for_each(|cell| cell.stop(ExitReason::Shutdown));
-        let all = async {
-            for end in ends {
-                let _ = end.await;
-            }
-        };
-        if tokio::time::timeout(SHUTDOWN_GRACE, all).await.is_err() {
-            cells.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
+    async fn end_sessions(&self) {
+        if let Some(carrier) = self.0.carrier.get() {
+            carrier.shutdown().await;
         }
+    }
+
+    /// Stops actors: supervisors take the time they need, others 5 s.
+    async fn stop_all(&self, which: impl Fn(&Arc<dyn AnyCell>) -> bool) {
+        let chosen = self.actors().into_iter().filter(which);
+        let supervisor = type_name::<Supervisor>();
+        let is_supervisor = |cell: &Arc<dyn AnyCell>| cell.core().type_name() == supervisor;
+        let (supervisors, others): (Vec<_>, Vec<_>) = chosen.partition(is_supervisor);
+        let (supervisors_end, others_end) = (ends(&supervisors), ends(&others));
+        for cell in supervisors.iter().chain(&others) {
+            cell.stop(ExitReason::Shutdown);
+        }
+        if tokio::time::timeout(SHUTDOWN_GRACE, others_end).await.is_err() {
+            others.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
+        }
+        supervisors_end.await;
+    }
+
+    fn actors(&self) -> Vec<Arc<dyn AnyCell>> {
+        self.cells().into_iter().filter(|cell| cell.is_actor()).collect()
     }
 
     /// Names the supervisor of the node's own services, once: it is shut down after the program's
@@ -246,5 +290,15 @@ impl Node {
         // Last: who hears of the end finds the name free, the mailbox closed and the signals sent.
         waiters.tell(&reason);
         true
+    }
+}
+
+/// Resolves when all of these have ended; they are watched from this call on.
+fn ends(cells: &[Arc<dyn AnyCell>]) -> impl Future<Output = ()> + use<> {
+    let ends: Vec<_> = cells.iter().map(|cell| cell.core().when_ended()).collect();
+    async move {
+        for end in ends {
+            let _ = end.await;
+        }
     }
 }

@@ -9,23 +9,24 @@ use crate::reason::ExitReason;
 
 /// Stops one child, here or elsewhere, and waits for its end.
 pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
-    let ended = node.monitor(pid);
+    let mut ended = node.monitor(pid);
     match shutdown {
-        Shutdown::Brutal => node.kill(pid),
+        Shutdown::Brutal => {}
         Shutdown::After(time) => {
             node.stop(pid, ExitReason::Shutdown);
-            let mut ended = ended;
             if tokio::time::timeout(time, &mut ended).await.is_ok() {
                 return;
             }
             tracing::warn!(%pid, "killed: it did not stop in time");
-            node.kill(pid);
-            let _ = tokio::time::timeout(KILL_TIME, ended).await;
+        }
+        Shutdown::Infinity => {
+            node.stop(pid, ExitReason::Shutdown);
+            ended.await;
             return;
         }
-        Shutdown::Infinity => node.stop(pid, ExitReason::Shutdown),
     }
-    let _ = ended.await;
+    node.kill(pid);
+    let _ = tokio::time::timeout(KILL_TIME, ended).await;
 }
 
 /// How long a killed child is waited for: one that never awaits cannot be killed, and must not keep

@@ -1,4 +1,14 @@
-//! Supervisors.
+//! Supervisors: first what they promise at a glance, then by part what OTP's supervisor_SUITE asks.
+
+mod api;
+mod dynamic;
+mod handover;
+mod placement;
+mod restarts;
+mod shutdown;
+mod significant;
+mod strategies;
+mod worker;
 
 use std::time::Duration;
 

@@ -24,13 +24,15 @@ impl io::Write for Log {
     }
 }
 
+type Next = Option<Pid<Relay>>;
+
 /// Says which trace it is in, and asks the next one.
 #[derive(Debug)]
-struct Relay(Option<Pid<Self>>);
+struct Relay(Next);
 
 #[actor(name = "test.relay", crate = starlings_runtime)]
 impl Relay {
-    fn init(next: Option<Pid<Self>>) -> Self {
+    fn init(next: Next) -> Self {
         Self(next)
     }
 

@@ -1,0 +1,249 @@
+//! The world of a trace: performs the outputs of `State`, and lets things happen.
+
+mod performing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::super::*;
+use super::super::steps::pid;
+use super::log::{
+    Answered, Asked, Attempt, Ended, Entry, Log, Message, Name, Outcome, Place, Report,
+};
+use super::random::Random;
+use super::setup::{POOL, Setup, rules};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Things that happen in a trace, at most.
+const STEPS_MAX: usize = 30;
+
+struct Start {
+    name: Name,
+    attempt: Attempt,
+    outcome: Outcome,
+}
+
+pub(super) struct World<'a> {
+    setup: &'a Setup,
+    random: Random,
+    state: State,
+    now: Duration,
+    names: BTreeMap<ChildKey, Name>,
+    attempts: BTreeMap<Name, Attempt>,
+    starts: BTreeMap<ChildKey, Start>,
+    /// Whom a stop is under way for, and whether the exit was seen: then its report is late.
+    stops: BTreeMap<(Name, Attempt), (ChildKey, bool)>,
+    /// Who is alive, whether or not the start was reported.
+    alive: BTreeSet<(Name, Attempt)>,
+    /// Once the supervisor is ending: the latest child that it stopped.
+    last_stop: Option<ChildKey>,
+    begins: bool,
+    log: Log,
+    report: Report,
+    dynamic_names: Name,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(setup: &'a Setup, random: Random) -> Self {
+        Self {
+            setup,
+            random,
+            state: State::new(setup.rules(), 1),
+            now: Duration::ZERO,
+            names: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            alive: BTreeSet::new(),
+            last_stop: None,
+            begins: false,
+            log: Log::default(),
+            report: Report::default(),
+            dynamic_names: 0,
+        }
+    }
+
+    pub(super) fn run(&mut self) {
+        let children = self.setup.children.iter().map(|spec| {
+            let key = self.state.next_key();
+            self.names.insert(key, spec.name);
+            (key, rules(spec, self.setup.strategy))
+        });
+        let children = children.collect();
+        self.input(Input::Begin(children));
+        self.drain();
+        for _ in 0..self.random.below(STEPS_MAX) {
+            if self.is_over() {
+                break;
+            }
+            if self.setup.one_by_one {
+                self.drain();
+            }
+            self.step();
+        }
+        self.drain();
+        assert_eq!(self.state.has_ended(), self.is_over());
+    }
+
+    pub(super) fn into_report(mut self) -> (Report, Log) {
+        let place = |(key, child): (ChildKey, &Child)| {
+            let attempt = |pid: &AnyPid| (pid.serial() % 1000) as Attempt;
+            let place = match &child.life {
+                Life::Running { pid, .. } => Place::Up(attempt(pid)),
+                Life::Waiting { at } => Place::Waiting(*at),
+                Life::Stopped => Place::Stopped,
+                other @ (Life::Starting
+                | Life::Ended { .. }
+                | Life::Stopping { .. }
+                | Life::Retrying) => {
+                    panic!("{other:?} and nothing under way\n{:?}\n{}", self.setup, self.log)
+                }
+            };
+            (self.names[&key], place)
+        };
+        if !self.is_over() {
+            self.report.children = self.state.children().iter().map(place).collect();
+        }
+        self.report.answers.retain(|_, answer| *answer != Answered::Ending);
+        (self.report, self.log)
+    }
+
+    fn is_over(&self) -> bool {
+        self.report.ended.is_some()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.starts.is_empty() && self.stops.is_empty()
+    }
+
+    /// Lets everything that is under way be done.
+    fn drain(&mut self) {
+        while !self.is_quiet() {
+            self.complete();
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(10) {
+            0..=3 if !self.is_quiet() => self.complete(),
+            0..=5 if !self.alive.is_empty() => self.exit(),
+            6..=8 => self.ask(),
+            9 if self.random.one_in(6) => {
+                if !self.is_quiet() {
+                    self.report.ended.get_or_insert(Ended::Cut);
+                }
+                self.arrived(Message::End);
+                self.input(Input::End(ExitReason::Shutdown));
+            }
+            _ if self.is_quiet() => {
+                self.now += SECOND * self.random.below(5) as u32;
+                self.arrived(Message::Time(self.now));
+                if self.state.deadline().is_some_and(|at| at <= self.now) {
+                    self.input(Input::Elapsed);
+                }
+            }
+            _ => self.complete(),
+        }
+    }
+
+    /// One of the starts and stops that are under way is done.
+    fn complete(&mut self) {
+        let (starts, stops) = (self.starts.len(), self.stops.len());
+        let which = self.random.below(starts + stops);
+        if which < starts {
+            let key = *self.starts.keys().nth(which).unwrap();
+            self.complete_start(key);
+        } else {
+            let who = *self.stops.keys().nth(which - starts).unwrap();
+            self.complete_stop(who);
+        }
+    }
+
+    fn complete_start(&mut self, key: ChildKey) {
+        let Start { name, attempt, outcome } = self.starts.remove(&key).unwrap();
+        self.log.note(Entry::Started(name, attempt, outcome));
+        self.input(match outcome {
+            Outcome::Up => Input::Started { key, pid: life(name, attempt) },
+            Outcome::Ignored => Input::Ignored { key },
+            Outcome::Failed => Input::StartFailed { key, error: SpawnError::Timeout },
+        });
+    }
+
+    /// The exit and the report of a stop come in either order.
+    fn complete_stop(&mut self, who: (Name, Attempt)) {
+        let (key, exited) = self.stops[&who];
+        let (name, attempt) = who;
+        let pid = life(name, attempt);
+        if self.alive.remove(&who) {
+            self.log.note(Entry::Stopped(name, attempt));
+        }
+        let exit = Input::Exited { pid: pid.clone(), reason: ExitReason::Killed };
+        if !exited && self.random.one_in(2) {
+            self.stops.insert(who, (key, true));
+            return self.input(exit);
+        }
+        self.stops.remove(&who);
+        self.input(Input::Stopped { key, pid });
+        if !exited {
+            self.input(exit);
+        }
+    }
+
+    /// Somebody ends by itself; its start may not have been reported yet.
+    fn exit(&mut self) {
+        let which = self.random.below(self.alive.len());
+        let (name, attempt) = *self.alive.iter().nth(which).unwrap();
+        self.alive.remove(&(name, attempt));
+        let panic = ExitReason::Panic(String::new());
+        let reasons = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::Killed, panic];
+        let reason = self.random.pick(&reasons);
+        self.arrived(Message::Exit(name, attempt, reason.clone()));
+        if let Some((_, exited)) = self.stops.get_mut(&(name, attempt)) {
+            *exited = true;
+        }
+        self.input(Input::Exited { pid: life(name, attempt), reason });
+    }
+
+    fn ask(&mut self) {
+        let request = self.report.answers.len() as u64 + self.log.steps();
+        let dynamic = self.setup.strategy == Strategy::Dynamic;
+        let name = self.random.below(POOL) as Name;
+        let id = name.to_string();
+        let (asked, what) = match self.random.below(8) {
+            0..=2 => {
+                let name = if dynamic { self.dynamic_names } else { name };
+                self.dynamic_names += 1;
+                let (key, spec) = (self.state.next_key(), self.setup.pool(name));
+                self.names.insert(key, name);
+                let rules = rules(&spec, self.setup.strategy);
+                (Asked::Add(name), Request::Add(key, rules))
+            }
+            3 | 4 if !dynamic => (Asked::Terminate(name), Request::Terminate(Whom::Id(id))),
+            3..=5 => {
+                // Of a life whose start was not reported nobody knows the pid.
+                let known = |life: &&(Name, Attempt)| {
+                    !self.starts.values().any(|start| (start.name, start.attempt) == **life)
+                };
+                let which = self.random.below(self.alive.len());
+                let life_of = self.alive.iter().nth(which).filter(known);
+                let Some((name, attempt)) = life_of.copied() else { return };
+                let whom = Whom::Pid(life(name, attempt));
+                (Asked::TerminatePid(name, attempt), Request::Terminate(whom))
+            }
+            6 => (Asked::StartAgain(name), Request::StartAgain(id)),
+            _ => (Asked::Delete(name), Request::Delete(id)),
+        };
+        self.arrived(Message::Asked(request, asked));
+        self.input(Input::Asked(RequestId(request), what));
+    }
+
+    fn arrived(&mut self, message: Message) {
+        self.log.note(Entry::Arrived(message));
+    }
+}
+
+/// The pid of one life of a child.
+fn life(name: Name, attempt: Attempt) -> AnyPid {
+    pid(1000 * (name + 1) + u64::from(attempt))
+}

@@ -1,0 +1,99 @@
+//! How the world of a trace performs the outputs of `State`, and what must hold of them.
+
+use super::super::super::super::*;
+use super::super::log::{Answered, Attempt, Ended, Op, Outcome};
+use super::{Start, World, life};
+
+impl World<'_> {
+    pub(super) fn input(&mut self, input: Input) {
+        let mut outbox = Vec::new();
+        let begins = matches!(input, Input::Begin(_)) || self.begins;
+        self.state.handle(self.now, input, &mut outbox);
+        self.begins = begins && !self.state.has_begun();
+        outbox.into_iter().for_each(|output| self.perform(output));
+    }
+
+    /// At the end children are stopped in reverse order, but for dynamic ones.
+    fn check_order(&mut self, key: ChildKey) {
+        if self.begins || self.state.has_begun() || self.setup.strategy == Strategy::Dynamic {
+            return;
+        }
+        assert!(self.last_stop.is_none_or(|last| key < last), "not in reverse order");
+        self.last_stop = Some(key);
+    }
+
+    fn perform(&mut self, output: Output) {
+        let over = matches!(self.report.ended, Some(Ended::For(_)));
+        let late =
+            matches!(output, Output::Start { .. } | Output::Stop { .. } | Output::End { .. });
+        assert!(!(over && late), "{output:?} after the end");
+        match output {
+            Output::Start { key } => self.perform_start(key),
+            Output::Cancel { key, .. } => self.perform_cancel(key),
+            Output::Stop { key, pid, .. } => {
+                let (name, attempt) = (self.names[&key], (pid.serial() % 1000) as Attempt);
+                assert_eq!(pid, life(name, attempt));
+                self.check_order(key);
+                self.report.ops.push(Op::Stop(name, attempt));
+                self.stops.insert((name, attempt), (key, false));
+            }
+            Output::Forget { .. } => {}
+            Output::Answer { request, answer } => {
+                let before = self.report.answers.insert(request.0, answered(&answer));
+                assert_eq!(before, None, "one answer to each request");
+            }
+            Output::End { cause, .. } => {
+                let late = self.stops.values().all(|(_, exited)| *exited);
+                assert!(self.starts.is_empty() && late, "something is under way at the end");
+                assert!(self.alive.is_empty(), "somebody is left at the end");
+                self.report.ended.get_or_insert(Ended::For(cause));
+            }
+        }
+    }
+
+    fn perform_start(&mut self, key: ChildKey) {
+        let name = self.names[&key];
+        assert!(!self.alive.iter().any(|(alive, _)| *alive == name), "{name} lives twice");
+        let attempt = self.attempts.entry(name).or_default();
+        *attempt += 1;
+        let attempt = *attempt;
+        let outcome = match self.random.below(self.setup.fails_one_in) {
+            0 if self.random.one_in(3) => Outcome::Ignored,
+            0 => Outcome::Failed,
+            _ => Outcome::Up,
+        };
+        if outcome == Outcome::Up {
+            self.alive.insert((name, attempt));
+        }
+        self.report.ops.push(Op::Start(name, attempt));
+        self.starts.insert(key, Start { name, attempt, outcome });
+    }
+
+    /// A start that is given up may fail for it.
+    fn perform_cancel(&mut self, key: ChildKey) {
+        let gives_up = self.random.one_in(2);
+        let start = self.starts.get_mut(&key).unwrap();
+        if gives_up && self.alive.remove(&(start.name, start.attempt)) {
+            start.outcome = Outcome::Failed;
+        }
+    }
+}
+
+fn answered(answer: &Answer) -> Answered {
+    match answer {
+        Answer::Started(_) => Answered::Started,
+        Answer::Ignored => Answered::Ignored,
+        Answer::Failed(_) => Answered::Failed,
+        Answer::Done => Answered::Done,
+        Answer::Refused(error) => match error {
+            ChildError::AlreadyPresent(_) => Answered::AlreadyPresent,
+            ChildError::NotFound(_) => Answered::NotFound,
+            ChildError::Running(_) => Answered::Running,
+            ChildError::Restarting(_) => Answered::Restarting,
+            ChildError::BadSpec(_) => Answered::BadSpec,
+            ChildError::Dynamic => Answered::Dynamic,
+            ChildError::Ending => Answered::Ending,
+            ChildError::MaxChildren(_) | ChildError::Busy => panic!("{error}"),
+        },
+    }
+}
