@@ -18,7 +18,6 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use crate::actor::info::MonitorRef;
 use crate::actor::{Actor, Spawnable};
@@ -32,7 +31,7 @@ use crate::node::counters::Counters;
 use crate::node::groups::JoinGroup;
 use crate::node::membership::Membership;
 use crate::node::names::{NameTable, RegisterError};
-use crate::node::timers::{Ring, TimerKey, Timers};
+use crate::node::timers::Timers;
 use crate::node::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
@@ -269,17 +268,6 @@ impl Node {
         self.0.runtime.spawn_blocking(work)
     }
 
-    pub(crate) fn set_timer(&self, at: Instant, ring: Ring) -> TimerKey {
-        self.timers().set(at, ring)
-    }
-
-    pub(crate) fn timers(&self) -> &Arc<Timers> {
-        match self.0.me.timers() {
-            Some(timers) => timers,
-            None => unreachable!("the own peer has the node's timers"),
-        }
-    }
-
     pub(crate) fn membership(&self) -> &Mutex<Membership> {
         &self.0.membership
     }
@@ -294,6 +282,10 @@ impl Node {
 
     pub(crate) fn spawnable(&self, name: &str) -> Option<Arc<dyn SpawnableType>> {
         self.0.types.find(name)
+    }
+
+    pub(crate) fn own_peer(&self) -> &Arc<Peer> {
+        &self.0.me
     }
 
     pub(crate) fn own_pid(&self, serial: u64) -> AnyPid {

@@ -187,6 +187,20 @@ enum Pending<R> {
     Failed(CallError),
 }
 
+impl<R> Pending<R> {
+    /// The timers that end the wait.
+    fn timers(&self) -> Option<&Timers> {
+        let timers = match self {
+            Self::Pushing { callee, .. }
+            | Self::Here { callee, .. }
+            | Self::Unanswered { callee, .. } => callee.core().pid().home().timers(),
+            Self::There { peer, .. } => peer.timers(),
+            Self::Failed(_) => None,
+        };
+        timers.map(Arc::as_ref)
+    }
+}
+
 impl<R> PendingCall<R> {
     /// Why it was not even sent.
     fn failed(self) -> Option<CallError> {
@@ -196,17 +210,6 @@ impl<R> PendingCall<R> {
             | Pending::There { .. }
             | Pending::Pushing { .. }
             | Pending::Unanswered { .. } => None,
-        }
-    }
-
-    /// The timers that end the wait.
-    fn timers(&self) -> Option<&Arc<Timers>> {
-        match &self.state {
-            Pending::Pushing { callee, .. }
-            | Pending::Here { callee, .. }
-            | Pending::Unanswered { callee, .. } => callee.core().pid().home().timers(),
-            Pending::There { peer, .. } => peer.timers(),
-            Pending::Failed(_) => None,
         }
     }
 
@@ -256,15 +259,18 @@ impl<R> Future for PendingCall<R> {
         if let Poll::Ready(answer) = this.poll_answer(cx) {
             return Poll::Ready(answer);
         }
-        let Some(timers) = this.timers().map(Arc::clone) else {
-            return Poll::Ready(Err(CallError::NoProc));
-        };
-        this.deadline.poll(&timers, cx).map(|()| Err(CallError::Timeout))
+        match this.state.timers() {
+            Some(timers) => this.deadline.poll(timers, cx).map(|()| Err(CallError::Timeout)),
+            None => Poll::Ready(Err(CallError::NoProc)),
+        }
     }
 }
 
 impl<R> Drop for PendingCall<R> {
     fn drop(&mut self) {
+        if let Some(timers) = self.state.timers() {
+            self.deadline.cancel(timers);
+        }
         if let Pending::There { call, peer, .. } = &self.state {
             drop(peer.take_slot(*call));
         }

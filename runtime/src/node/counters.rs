@@ -25,7 +25,7 @@ pub struct Counts {
     pub refused: u64,
     /// Casts from other nodes to actors that were not there any more.
     pub undeliverable: u64,
-    /// Messages handled. An actor adds its own when it has worked off what it took in hand.
+    /// Messages handled. An actor adds its own when they are 64, and the rest when it ends.
     pub messages: u64,
     /// Messages that met a full mailbox, refused or dropped.
     pub overflows: u64,

@@ -24,6 +24,7 @@ use wheel::Wheel;
 
 use crate::actor::timing::{self, TimerRef};
 use crate::life::cell::AnyCell;
+use crate::node::Node;
 
 /// Timers rung before the task lets others run. Count.
 const RUNG_AT_ONCE: usize = 1024;
@@ -152,5 +153,18 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    pub(crate) fn set_timer(&self, at: Instant, ring: Ring) -> TimerKey {
+        self.timers().set(at, ring)
+    }
+
+    pub(crate) fn timers(&self) -> &Arc<Timers> {
+        match self.own_peer().timers() {
+            Some(timers) => timers,
+            None => unreachable!("the own peer has the node's timers"),
+        }
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,10 +19,11 @@ const SLACK_PART: u64 = 64;
 /// Stands for a timeout that no clock can hold: some thirty years.
 const FAR: Duration = Duration::from_secs(1_000_000_000);
 
-/// Sets a timer only when it is polled, and takes it back when it is dropped.
+/// Sets a timer only when it is polled. Who polls it must cancel it: it does not hold the timers that
+/// it is set in.
 pub(crate) struct Deadline {
     when: When,
-    set: Option<(Arc<Timers>, Key)>,
+    set: Option<Key>,
 }
 
 enum When {
@@ -59,7 +59,7 @@ impl Deadline {
     }
 
     /// Whether it has passed; if not, the task is woken when it has.
-    pub(crate) fn poll(&mut self, timers: &Arc<Timers>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, timers: &Timers, cx: &mut Context<'_>) -> Poll<()> {
         let key = match (&self.when, &self.set) {
             (When::Patient(timeout), None) => {
                 let begun = timers.shared.set.lock().waits.begin(*timeout, cx.waker().clone());
@@ -69,11 +69,11 @@ impl Deadline {
                 }
                 Key::Wait(slot)
             }
-            (When::Patient(_), Some((timers, Key::Wait(slot)))) => {
+            (When::Patient(_), Some(Key::Wait(slot))) => {
                 let over = timers.shared.set.lock().waits.renew(*slot, cx.waker());
                 return is_over(over);
             }
-            (When::At { at, .. }, Some((timers, Key::Timer(key)))) => {
+            (When::At { at, .. }, Some(Key::Timer(key))) => {
                 if let Some(Ring::Wake(waker)) = timers.shared.set.lock().wheel.find_mut(*key) {
                     waker.clone_from(cx.waker());
                 }
@@ -83,10 +83,19 @@ impl Deadline {
                 let tick = timers.tick(*at).next_multiple_of(*granule_ms);
                 Key::Timer(timers.set_tick(tick, Ring::Wake(cx.waker().clone())))
             }
-            (When::Patient(_), Some((_, Key::Timer(_)))) => return Poll::Ready(()),
+            (When::Patient(_), Some(Key::Timer(_))) => return Poll::Ready(()),
         };
-        self.set = Some((Arc::clone(timers), key));
+        self.set = Some(key);
         Poll::Pending
+    }
+
+    /// Takes the timer back.
+    pub(crate) fn cancel(&mut self, timers: &Timers) {
+        match self.set.take() {
+            Some(Key::Timer(key)) => drop(timers.cancel(key)),
+            Some(Key::Wait(slot)) => timers.shared.set.lock().waits.end(slot),
+            None => {}
+        }
     }
 }
 
@@ -94,17 +103,6 @@ fn is_over(at: Option<Instant>) -> Poll<()> {
     match at.is_some_and(|at| at <= Instant::now()) {
         true => Poll::Ready(()),
         false => Poll::Pending,
-    }
-}
-
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        if let Some((timers, key)) = &self.set {
-            match key {
-                Key::Timer(key) => drop(timers.cancel(*key)),
-                Key::Wait(slot) => timers.shared.set.lock().waits.end(*slot),
-            }
-        }
     }
 }
 
@@ -117,6 +115,18 @@ impl fmt::Debug for Deadline {
     }
 }
 
+/// A deadline of a future on the stack.
+struct Until<'a> {
+    deadline: Deadline,
+    timers: &'a Timers,
+}
+
+impl Drop for Until<'_> {
+    fn drop(&mut self) {
+        self.deadline.cancel(self.timers);
+    }
+}
+
 impl Node {
     /// Awaits a future for at most `timeout`; `None` if that is not enough.
     pub(crate) async fn timeout<F: Future>(
@@ -124,10 +134,11 @@ impl Node {
         timeout: Duration,
         future: F,
     ) -> Option<F::Output> {
-        let (mut future, mut deadline) = (pin!(future), Deadline::patient(timeout));
+        let mut future = pin!(future);
+        let mut until = Until { deadline: Deadline::patient(timeout), timers: self.timers() };
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => deadline.poll(self.timers(), cx).map(|()| None),
+            Poll::Pending => until.deadline.poll(until.timers, cx).map(|()| None),
         })
         .await
     }
