@@ -1,5 +1,6 @@
 //! Starting a node.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -27,6 +28,7 @@ impl StartNode for Node {
             heartbeat: None,
             peers: Vec::new(),
             types: Vec::new(),
+            allows: None,
             pipe: Arc::new(TcpPipe),
         }
     }
@@ -43,7 +45,17 @@ pub struct NodeBuilder {
     heartbeat: Option<(Duration, u32)>,
     peers: Vec<(String, String)>,
     types: Vec<AddType>,
+    allows: Option<SpawnRule>,
     pipe: Arc<dyn Pipe>,
+}
+
+/// See [`NodeBuilder::allow_spawn`].
+struct SpawnRule(Box<dyn Fn(&NodeId, &str) -> bool + Send + Sync>);
+
+impl fmt::Debug for SpawnRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpawnRule")
+    }
 }
 
 type AddType = fn(&mut NodeParts) -> Result<(), DuplicateType>;
@@ -118,6 +130,17 @@ impl NodeBuilder {
         self
     }
 
+    /// Limits which peers may spawn or run what here, by the name of the peer and the wire name of the
+    /// type or function; others are answered `NotAllowed`. Without this, every peer may spawn whatever
+    /// is spawnable. It must not block.
+    pub fn allow_spawn(
+        mut self,
+        allows: impl Fn(&NodeId, &str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.allows = Some(SpawnRule(Box::new(allows)));
+        self
+    }
+
     /// Reaches other nodes over something else than TCP.
     pub fn pipe(mut self, pipe: Arc<dyn Pipe>) -> Self {
         self.pipe = pipe;
@@ -152,6 +175,9 @@ impl NodeBuilder {
             }
             config
         });
+        if let Some(SpawnRule(allows)) = self.allows {
+            parts.allow_spawn(allows);
+        }
         let node = parts.start();
         match system::start(&node, config, self.pipe, peers).await {
             Ok(()) => Ok(node),

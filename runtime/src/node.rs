@@ -94,6 +94,13 @@ impl NodeParts {
         self.types.add_function::<F>()
     }
 
+    /// Limits which peers may spawn or run what here: `allows` is asked for each request of another
+    /// node, with that node and the wire name of the type or function. What it does not allow is
+    /// answered with `NotAllowed`. It is called on the thread that reads, and must not block.
+    pub fn allow_spawn(&mut self, allows: impl Fn(&NodeId, &str) -> bool + Send + Sync + 'static) {
+        self.types.set_rule(allows);
+    }
+
     /// Starts the node, without a transport. Its actors run on the tokio runtime that this is called
     /// in.
     ///
@@ -278,6 +285,10 @@ impl Node {
 
     pub(crate) fn types(&self) -> &TypeTable {
         &self.0.types
+    }
+
+    pub(crate) fn allows_spawn(&self, peer: &NodeId, name: &str) -> bool {
+        self.0.types.allows(peer, name)
     }
 
     pub(crate) fn spawnable(&self, name: &str) -> Option<Arc<dyn SpawnableType>> {

@@ -201,7 +201,7 @@ fn function(item: &ImplItemFn) -> Result<Function> {
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(_) => takes_self = true,
-            FnArg::Typed(typed) => params.push(param(&typed.pat, &typed.ty)?),
+            FnArg::Typed(typed) => params.push(param(&typed.pat, &typed.ty, params.len())?),
         }
     }
     let output = match &signature.output {
@@ -219,7 +219,7 @@ fn function(item: &ImplItemFn) -> Result<Function> {
     })
 }
 
-fn param(pat: &Pat, ty: &Type) -> Result<Param> {
+fn param(pat: &Pat, ty: &Type, at: usize) -> Result<Param> {
     if let Type::Reference(reference) = ty {
         if last_segment(&reference.elem).is_some_and(|segment| segment.ident == "Cx") {
             return Ok(Param::Context);
@@ -245,6 +245,10 @@ fn param(pat: &Pat, ty: &Type) -> Result<Param> {
             let bare = name.trim_start_matches('_');
             let bare = if bare.is_empty() { &name } else { bare };
             Ok(Param::Argument(Ident::new(bare, ident.ident.span()), ty.clone()))
+        }
+        Pat::Wild(wild) => {
+            let name = format!("unused_{at}");
+            Ok(Param::Argument(Ident::new(&name, wild.underscore_token.span), ty.clone()))
         }
         other => Err(Error::new(other.span(), "an argument of a message has a plain name")),
     }

@@ -21,6 +21,9 @@ pub enum RunError {
         /// The functions that node knows.
         known: Vec<String>,
     },
+    /// That node does not run this function for us. It did not run.
+    #[error("{0} does not run this for us")]
+    NotAllowed(NodeId),
     /// The arguments do not encode or decode, are too large for a frame, or the function has another
     /// schema there. It did not run.
     #[error("bad arguments: {0}")]
@@ -55,6 +58,7 @@ impl RunError {
     pub fn is_retry_safe(&self) -> bool {
         match self {
             Self::NotRunnable { .. }
+            | Self::NotAllowed(_)
             | Self::BadArguments(_)
             | Self::Overloaded
             | Self::ShuttingDown => true,
@@ -71,6 +75,7 @@ impl RunError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotRunnable { .. } => "NotRunnable",
+            Self::NotAllowed(_) => "NotAllowed",
             Self::BadArguments(_) => "BadArguments",
             Self::Overloaded => "Overloaded",
             Self::ShuttingDown => "ShuttingDown",

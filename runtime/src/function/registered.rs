@@ -26,7 +26,9 @@ pub(crate) fn on_run(source: Source<'_>, request: RunRequest, args: &[u8]) {
     let RunRequest { call, name, key } = request;
     let node = source.node;
     let spawnable = node.spawnable(&name);
+    let allowed = node.allows_spawn(&source.from.instance().node, &name);
     let error = match spawnable.as_ref().and_then(|spawnable| spawnable.function()) {
+        Some(_) if !allowed => RunError::NotAllowed(node.name().clone()),
         Some(function) if function.run_key() == key => return function.run(source, args, call),
         Some(_) => RunError::BadArguments("the function has another schema here".to_owned()),
         None => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::actor::Spawnable;
 use crate::error::SpawnError;
 use crate::function::RemoteFunction;
 use crate::function::registered::{Registered, RunnableFunction};
+use crate::identity::NodeId;
 use crate::life::birth::Birth;
 use crate::remote::decoding::{self, Source};
 use crate::remote::fingerprint;
@@ -19,7 +21,29 @@ use crate::remote::wire::{self, MethodKey};
 /// The spawnable types and the functions of a node, by wire name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TypeTable {
+    rule: SpawnRule,
     types: BTreeMap<&'static str, Arc<dyn SpawnableType>>,
+}
+
+/// Which peer may spawn or run what, by wire name. By default everyone may everything that is there.
+#[derive(Clone, Default)]
+pub(crate) struct SpawnRule(Option<Arc<Allows>>);
+
+type Allows = dyn Fn(&NodeId, &str) -> bool + Send + Sync;
+
+impl SpawnRule {
+    /// A rule that panics allows nothing.
+    fn allows(&self, peer: &NodeId, name: &str) -> bool {
+        let Some(rule) = &self.0 else { return true };
+        let allowed = std::panic::catch_unwind(AssertUnwindSafe(|| rule(peer, name)));
+        allowed.unwrap_or(false)
+    }
+}
+
+impl fmt::Debug for SpawnRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "SpawnRule(of the program)" } else { "SpawnRule(any)" })
+    }
 }
 
 /// Two types, two functions, or one of each claim one wire name.
@@ -52,6 +76,17 @@ impl TypeTable {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    pub(crate) fn set_rule(
+        &mut self,
+        allows: impl Fn(&NodeId, &str) -> bool + Send + Sync + 'static,
+    ) {
+        self.rule = SpawnRule(Some(Arc::new(allows)));
+    }
+
+    pub(crate) fn allows(&self, peer: &NodeId, name: &str) -> bool {
+        self.rule.allows(peer, name)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<dyn SpawnableType>> {

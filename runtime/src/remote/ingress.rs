@@ -241,7 +241,9 @@ impl SessionIngress {
         };
         let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
         let birth = Birth { options, answer };
+        let allowed = self.node.allows_spawn(&self.peer.instance().node, &request.type_name);
         match self.node.spawnable(&request.type_name) {
+            Some(_) if !allowed => birth.fail(SpawnError::NotAllowed(self.node.name().clone())),
             Some(spawnable) if spawnable.args_key() == request.args => {
                 spawnable.start(self.source(), args, birth);
             }
