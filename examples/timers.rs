@@ -3,10 +3,11 @@
 #[path = "common/until.rs"]
 mod until;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use starlings::TimerRef;
 use starlings::prelude::*;
+use tokio::time::Instant;
 use until::until;
 
 #[derive(Debug)]

@@ -50,7 +50,9 @@ pub struct NodeBuilder {
 }
 
 /// See [`NodeBuilder::allow_spawn`].
-struct SpawnRule(Box<dyn Fn(&NodeId, &str) -> bool + Send + Sync>);
+struct SpawnRule(Box<Allows>);
+
+type Allows = dyn Fn(&NodeId, &str) -> bool + Send + Sync;
 
 impl fmt::Debug for SpawnRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,8 +54,9 @@ pub use node::groups::JoinGroup;
 pub use node::inspect::ActorInfo;
 pub use node::life::DelayedCast;
 pub use node::names::{NAME_BYTES_MAX, RegisterError};
+pub use node::parts::NodeParts;
 pub use node::types::DuplicateType;
-pub use node::{Node, NodeParts, PidTextError};
+pub use node::{Node, PidTextError};
 pub use pid::{AnyPid, Pid, PidParseError, PidText};
 pub use postcard::Error as WireError;
 pub use proto::supervision::{

@@ -8,6 +8,7 @@ pub(crate) mod life;
 pub(crate) mod membership;
 pub(crate) mod names;
 mod others;
+pub(crate) mod parts;
 pub(crate) mod timers;
 pub(crate) mod types;
 
@@ -19,11 +20,10 @@ use std::sync::{Arc, OnceLock};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use crate::actor::Actor;
 use crate::actor::info::MonitorRef;
-use crate::actor::{Actor, Spawnable};
 use crate::bond::signal::Signal;
 use crate::error::CallError;
-use crate::function::RemoteFunction;
 use crate::identity::{NodeId, NodeInstance};
 use crate::life::cell::AnyCell;
 use crate::life::spawn::Spawn;
@@ -31,8 +31,7 @@ use crate::node::counters::Counters;
 use crate::node::groups::JoinGroup;
 use crate::node::membership::Membership;
 use crate::node::names::{NameTable, RegisterError};
-use crate::node::timers::Timers;
-use crate::node::types::{DuplicateType, Schemas, SpawnableType, TypeTable};
+use crate::node::types::{Schemas, SpawnableType, TypeTable};
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{Carrier, LaneKey, Urgency};
@@ -62,72 +61,6 @@ pub(crate) struct NodeInner {
     closing: AtomicBool,
     runtime: tokio::runtime::Handle,
     system: OnceLock<AnyPid>,
-}
-
-/// What a node is made of before it starts.
-#[derive(Debug)]
-pub struct NodeParts {
-    instance: NodeInstance,
-    types: TypeTable,
-}
-
-impl NodeParts {
-    /// A node with this name and incarnation, and no spawnable types.
-    #[must_use]
-    pub fn new(instance: NodeInstance) -> Self {
-        Self { instance, types: TypeTable::default() }
-    }
-
-    /// Lets other nodes spawn `A` here.
-    ///
-    /// # Errors
-    /// Another type has the same name; the parts are unchanged but for that name.
-    pub fn add_spawnable<A: Spawnable>(&mut self) -> Result<(), DuplicateType> {
-        self.types.add::<A>()
-    }
-
-    /// Lets other nodes run `F` here, and spawn it.
-    ///
-    /// # Errors
-    /// A type or another function has the same name; the parts are unchanged but for that name.
-    pub fn add_function<F: RemoteFunction>(&mut self) -> Result<(), DuplicateType> {
-        self.types.add_function::<F>()
-    }
-
-    /// Limits which peers may spawn or run what here: `allows` is asked for each request of another
-    /// node, with that node and the wire name of the type or function. What it does not allow is
-    /// answered with `NotAllowed`. It is called on the thread that reads, and must not block.
-    pub fn allow_spawn(&mut self, allows: impl Fn(&NodeId, &str) -> bool + Send + Sync + 'static) {
-        self.types.set_rule(allows);
-    }
-
-    /// Starts the node, without a transport. Its actors run on the tokio runtime that this is called
-    /// in.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    #[must_use]
-    pub fn start(self) -> Node {
-        let runtime = tokio::runtime::Handle::current();
-        let timers = Arc::new(Timers::new(runtime.clone()));
-        Node(Arc::new_cyclic(|weak| NodeInner {
-            me: Arc::new(Peer::new(self.instance, true, weak.clone(), Some(timers))),
-            serials: AtomicU64::new(1),
-            refs: AtomicU64::new(1),
-            cells: Table::default(),
-            peers: Table::default(),
-            membership: Mutex::default(),
-            names: NameTable::default(),
-            types: self.types,
-            carrier: OnceLock::new(),
-            groups: OnceLock::new(),
-            extensions: Table::default(),
-            counters: Counters::default(),
-            closing: AtomicBool::new(false),
-            runtime,
-            system: OnceLock::new(),
-        }))
-    }
 }
 
 /// Who the node is.
