@@ -21,9 +21,6 @@ pub enum RunError {
         /// The functions that node knows.
         known: Vec<String>,
     },
-    /// That node does not run this function for us. It did not run.
-    #[error("{0} does not run this for us")]
-    NotAllowed(NodeId),
     /// The arguments do not encode or decode, are too large for a frame, or the function has another
     /// schema there. It did not run.
     #[error("bad arguments: {0}")]
@@ -50,6 +47,9 @@ pub enum RunError {
     /// No answer before the deadline. It may have run, or may still.
     #[error("no answer within the timeout")]
     Timeout,
+    /// That node does not run this function for us. It did not run.
+    #[error("{0} does not run this for us")]
+    NotAllowed(NodeId),
 }
 
 impl RunError {
