@@ -10,7 +10,7 @@ use std::time::Duration;
 use starlings_runtime::{CallError, ExitReason, Node, Pid, RegisterError, SpawnError, Spawning};
 use tokio::sync::Notify;
 
-use crate::fixture::node;
+use crate::fixture::{eventually, node};
 use crate::links::bind;
 use crate::puppet::{
     ENDS, End, Puppet, PuppetMethods as _, Script, Seen, both, busy, end, here, links, on, puppet,
@@ -259,4 +259,45 @@ async fn who_hears_of_an_end_finds_the_name_free() {
     end(&places.a, &one, End::Kill).await;
     taken.notified().await;
     assert_eq!(places.a.whereis("one").as_ref(), Some(heir.any()));
+}
+
+/// process_SUITE: spawn_request_link_parent_exit: while the child starts
+#[tokio::test]
+async fn a_parent_that_ends_takes_a_child_along_that_is_still_starting() {
+    for how in [End::Kill, End::Exit] {
+        let node = node("a@h");
+        let parent = puppet(&node).await;
+        let (first, begun, _gate) = waiting();
+        let spawns = script(move |cx| {
+            let child = cx.spawn::<Puppet>(first).linked().timeout(Duration::from_secs(3600));
+            Box::pin(async move {
+                let _ = child.await;
+                Ok(())
+            })
+        });
+        parent.play(spawns).unwrap();
+        begun.notified().await;
+        assert_eq!(node.actors_count(), 2);
+        end(&node, &parent, how).await;
+        eventually("the child is gone", async || node.actors_count() == 0).await;
+    }
+}
+
+/// signal_SUITE: exit_before_pending_exit: an end of its own and an exit meet
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_of_its_own_that_races_an_exit_has_one_of_the_two_reasons() {
+    let places = here();
+    for _ in 0..200 {
+        let (one, other) = (puppet(&places.a).await, trapper(&places.a).await);
+        bind(&other, &one).await;
+        let (node, victim) = (places.a.clone(), one.clone());
+        let exiting = tokio::spawn(async move { End::Exit.befall(&node, &victim) });
+        let own = End::Custom.befall(&places.a, &one);
+        let by_hand = exiting.await.unwrap();
+        let seen = || async { other.seen().await.unwrap() };
+        eventually("an exit", async || !seen().await.is_empty()).await;
+        let reasons = [own, by_hand].map(|reason| vec![Seen::Exit(one.any().clone(), reason)]);
+        let seen = seen().await;
+        assert!(reasons.contains(&seen), "{seen:?}");
+    }
 }

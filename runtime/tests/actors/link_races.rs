@@ -6,7 +6,7 @@ use crate::bridge::Bridge;
 use crate::fixture::eventually;
 use crate::links::{bind, unbind};
 use crate::puppet::{
-    End, Puppet, PuppetMethods as _, Seen, both, busy, end, here, links, on, puppet, there, trapper,
+    End, Puppet, PuppetMethods as _, Seen, both, busy, end, links, on, puppet, there, trapper,
 };
 
 /// Neither is linked, and the end of one is nothing to the other.
@@ -335,24 +335,5 @@ async fn ten_thousand_linked_end_with_one() {
             let expected = vec![Seen::Exit(hub.any().clone(), reason.clone())];
             assert_eq!(one.seen().await, Ok(expected));
         }
-    }
-}
-
-/// signal_SUITE: exit_before_pending_exit: an end of its own and an exit meet
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_of_its_own_that_races_an_exit_has_one_of_the_two_reasons() {
-    let places = here();
-    for _ in 0..200 {
-        let (one, other) = (puppet(&places.a).await, trapper(&places.a).await);
-        bind(&other, &one).await;
-        let (node, victim) = (places.a.clone(), one.clone());
-        let exiting = tokio::spawn(async move { End::Exit.befall(&node, &victim) });
-        let own = End::Custom.befall(&places.a, &one);
-        let by_hand = exiting.await.unwrap();
-        let seen = || async { other.seen().await.unwrap() };
-        eventually("an exit", async || !seen().await.is_empty()).await;
-        let reasons = [own, by_hand].map(|reason| vec![Seen::Exit(one.any().clone(), reason)]);
-        let seen = seen().await;
-        assert!(reasons.contains(&seen), "{seen:?}");
     }
 }

@@ -222,15 +222,23 @@ impl Places {
 
 /// One node, as both places.
 pub(crate) fn here() -> Places {
-    let a = node("a@h");
-    Places { b: a.clone(), a, bridge: None }
+    alone(node("a@h"))
 }
 
 /// Two nodes.
 pub(crate) fn there() -> Places {
-    let (a, b) = (node("a@h"), node("b@h"));
+    joined(node("a@h"), node("b@h"))
+}
+
+/// These two nodes, joined.
+pub(crate) fn joined(a: Node, b: Node) -> Places {
     let bridge = Some(Bridge::between(&a, &b));
     Places { a, b, bridge }
+}
+
+/// This node, as both places.
+pub(crate) fn alone(a: Node) -> Places {
+    Places { b: a.clone(), a, bridge: None }
 }
 
 /// First the one, then the other.
