@@ -22,6 +22,7 @@ mod pids;
 mod puppet;
 mod remote;
 mod spawn_failures;
+mod spawn_request;
 mod spawning;
 mod states;
 mod supervision;
