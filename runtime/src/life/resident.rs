@@ -1,7 +1,6 @@
 //! The life of one actor, as the future that its task runs: init, messages, end.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +18,7 @@ use crate::life::cell::ActorCell;
 use crate::life::postponed::Postponed;
 use crate::message::mailbox::{Item, Mailbox};
 use crate::message::trace;
+use crate::message::unhandled::Unhandled;
 use crate::node::Node;
 use crate::reason::ExitReason;
 
@@ -62,13 +62,13 @@ const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
 /// Handles messages until something ends the actor: gives its reason.
 async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
-    let (mut batch, mut postponed, mut unpaid) = (VecDeque::new(), Postponed::default(), 0);
+    let (mut batch, mut postponed, mut unpaid) = (Unhandled::default(), Postponed::default(), 0);
     let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
     follow_up(actor, cx, cell, &mut postponed).await?;
     loop {
         counted.tell();
-        cell.mailbox.take(&mut batch).await?;
-        for item in batch.drain(..) {
+        cell.mailbox.take(&mut batch.0).await?;
+        while let Some(item) = batch.0.pop_front() {
             if let Some(item) = postpone(actor, item, &mut postponed) {
                 handle(actor, cx, cell, item).await?;
             }

@@ -10,6 +10,7 @@ mod endings;
 mod fixture;
 mod forwarding;
 mod functions;
+mod hard_input;
 mod interop;
 mod lifetimes;
 mod link_races;
