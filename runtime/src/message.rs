@@ -5,3 +5,4 @@ pub(crate) mod mailbox;
 pub(crate) mod reply;
 pub(crate) mod sending;
 pub(crate) mod trace;
+pub(crate) mod unhandled;

@@ -1,12 +1,14 @@
 //! How a spawn ends: the bonds of the child are installed, and who asked for it is told.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
 use crate::bond::signal::Signal;
 use crate::error::SpawnError;
 use crate::life::cell::AnyCell;
+use crate::life::core::Core;
 use crate::life::spawn::Options;
 use crate::node::Node;
 use crate::pid::AnyPid;
@@ -16,20 +18,20 @@ use crate::remote::peer::Peer;
 use crate::remote::wire::{CallRef, Header};
 
 /// A child on its way to who asked for it. Dropped before it is claimed, the asker has given up: a
-/// child that nobody knows of is not left behind.
+/// child that nobody knows of is not left behind, and its parent is not bound to it.
 pub(crate) struct Newborn {
     node: Node,
-    pid: Option<AnyPid>,
+    child: Option<(AnyPid, Options)>,
 }
 
 impl Newborn {
-    pub(crate) fn new(node: &Node, pid: AnyPid) -> Self {
-        Self { node: node.clone(), pid: Some(pid) }
+    pub(crate) fn new(node: &Node, pid: AnyPid, options: Options) -> Self {
+        Self { node: node.clone(), child: Some((pid, options)) }
     }
 
     pub(crate) fn claim(mut self) -> AnyPid {
-        match self.pid.take() {
-            Some(pid) => pid,
+        match self.child.take() {
+            Some((pid, _)) => pid,
             None => unreachable!("it is claimed once"),
         }
     }
@@ -37,7 +39,9 @@ impl Newborn {
 
 impl Drop for Newborn {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid.take() {
+        if let Some((pid, options)) = self.child.take() {
+            // First the parent is free, so that the end of the child is nothing to it.
+            unbind_parent(&self.node, &options, &pid);
             self.node.signal(&pid, Signal::Kill);
         }
     }
@@ -55,6 +59,14 @@ pub(crate) enum Answer {
 }
 
 impl Birth {
+    /// Ready when who asked for it here has given up.
+    pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.answer {
+            Answer::Here(sender) => sender.poll_closed(cx),
+            Answer::There { .. } => Poll::Pending,
+        }
+    }
+
     /// The child runs: both halves of its bonds are installed, then the asker is told.
     pub(crate) fn succeed(self, node: &Node, child: &dyn AnyCell) {
         let Self { options, answer } = self;
@@ -69,15 +81,15 @@ impl Birth {
             Answer::Here(sender) => {
                 bind_parent(node, &options, pid);
                 // If nobody waits any more, the newborn is dropped here, and killed.
-                drop(sender.send(Ok(Newborn::new(node, pid.clone()))));
+                drop(sender.send(Ok(Newborn::new(node, pid.clone(), options))));
             }
             Answer::There { peer, call } => {
                 let header = Header::Spawned { call, serial: pid.serial() };
                 let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
                 let told = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
-                if told.is_err() && options.link {
+                if told.is_err() {
                     // The node of its parent is gone, and was before this child was noted there.
-                    core.kill(ExitReason::NoConnection);
+                    forget_parent(core, &options);
                 }
             }
         }
@@ -93,6 +105,24 @@ impl Birth {
                 let _ = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
             }
         }
+    }
+}
+
+/// The child's half of its bonds goes with the node of its parent.
+fn forget_parent(core: &Core, options: &Options) {
+    if options.link {
+        core.kill(ExitReason::NoConnection);
+    }
+    if let Some((parent, monitor)) = options.parent.as_ref().zip(options.monitor) {
+        let _ = core.with_bonds(|bonds| bonds.remove_watcher(parent.clone(), monitor));
+    }
+}
+
+/// Takes the parent's half back, as if it had never been.
+fn unbind_parent(node: &Node, options: &Options, child: &AnyPid) {
+    let parent = options.parent.as_ref().filter(|parent| parent.is_local());
+    if let Some(cell) = parent.and_then(|parent| node.cell(parent.serial())) {
+        let _ = cell.core().with_bonds(|bonds| bonds.forget(child, options.monitor));
     }
 }
 

@@ -1,9 +1,10 @@
 //! Messages whose guard does not hold: they wait in their order until it does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::actor::Actor;
 use crate::message::mailbox::Item;
+use crate::message::unhandled::Unhandled;
 
 /// What an actor has put off. It still counts against the mailbox's capacity.
 ///
@@ -11,7 +12,7 @@ use crate::message::mailbox::Item;
 /// next one asks each guard once, however many messages wait.
 #[derive(Debug)]
 pub(crate) struct Postponed<M> {
-    by_method: BTreeMap<usize, VecDeque<(u64, Item<M>)>>,
+    by_method: BTreeMap<usize, Unhandled<(u64, Item<M>)>>,
     count: u64,
 }
 
@@ -24,7 +25,7 @@ impl<M> Default for Postponed<M> {
 impl<M> Postponed<M> {
     pub(crate) fn push(&mut self, method: usize, message: Item<M>) {
         self.count += 1;
-        self.by_method.entry(method).or_default().push_back((self.count, message));
+        self.by_method.entry(method).or_default().0.push_back((self.count, message));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -34,14 +35,14 @@ impl<M> Postponed<M> {
     /// The oldest message whose guard holds.
     pub(crate) fn take_ready<A: Actor<Message = M>>(&mut self, actor: &A) -> Option<Item<M>> {
         let waits_since =
-            |waiting: &VecDeque<(u64, Item<M>)>| waiting.front().map(|(count, _)| *count);
+            |waiting: &Unhandled<(u64, Item<M>)>| waiting.0.front().map(|(count, _)| *count);
         let ready = self.by_method.iter().filter(|(method, _)| actor.admits(**method));
         let oldest =
             ready.min_by_key(|(_, waiting)| waits_since(waiting)).map(|(method, _)| *method);
         let method = oldest?;
         let waiting = self.by_method.get_mut(&method)?;
-        let message = waiting.pop_front().map(|(_, message)| message);
-        if waiting.is_empty() {
+        let message = waiting.0.pop_front().map(|(_, message)| message);
+        if waiting.0.is_empty() {
             self.by_method.remove(&method);
         }
         message

@@ -1,7 +1,6 @@
 //! The life of one actor, as the future that its task runs: init, messages, end.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +18,7 @@ use crate::life::cell::ActorCell;
 use crate::life::postponed::Postponed;
 use crate::message::mailbox::{Item, Mailbox};
 use crate::message::trace;
+use crate::message::unhandled::Unhandled;
 use crate::node::Node;
 use crate::reason::ExitReason;
 
@@ -28,13 +28,14 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
     // `ending` outlives the actor's state, so that the state is dropped before the end is told.
     let cell = Arc::clone(&ending.cell);
     let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
-    let init = ending.node.timeout(init_timeout, caught(A::init(args, &mut cx))).await;
-    let mut actor = match init {
-        Some(Ok(Ok(actor))) => actor,
-        Some(Ok(Err(reason)) | Err(reason)) => {
+    let node = ending.node.clone();
+    let init = node.timeout(init_timeout, caught(A::init(args, &mut cx)));
+    let mut actor = match ending.while_wanted(init).await {
+        Some(Some(Ok(Ok(actor)))) => actor,
+        Some(Some(Ok(Err(reason)) | Err(reason))) => {
             return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
         }
-        None => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
+        Some(None) | None => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
     };
     if let Err(error) = ending.born() {
         return ending.fail(error, ExitReason::Normal);
@@ -61,13 +62,13 @@ const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
 /// Handles messages until something ends the actor: gives its reason.
 async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
-    let (mut batch, mut postponed, mut unpaid) = (VecDeque::new(), Postponed::default(), 0);
+    let (mut batch, mut postponed, mut unpaid) = (Unhandled::default(), Postponed::default(), 0);
     let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
     follow_up(actor, cx, cell, &mut postponed).await?;
     loop {
         counted.tell(COUNTED_AT_ONCE);
-        cell.mailbox.take(&mut batch).await?;
-        for item in batch.drain(..) {
+        cell.mailbox.take(&mut batch.0).await?;
+        while let Some(item) = batch.0.pop_front() {
             if let Some(item) = postpone(actor, item, &mut postponed) {
                 handle(actor, cx, cell, item).await?;
             }
@@ -214,6 +215,22 @@ pub(crate) struct Ending<A: Actor> {
 impl<A: Actor> Ending<A> {
     pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>, birth: Birth) -> Self {
         Self { node, cell, birth: Some(birth) }
+    }
+
+    /// What `init` comes to, or `None` as soon as who asked for the actor gives up: a parent that ends
+    /// while its child starts takes it along.
+    async fn while_wanted<T>(&mut self, init: impl Future<Output = T>) -> Option<T> {
+        let mut init = pin!(init);
+        poll_fn(|cx| {
+            if let Poll::Ready(outcome) = init.as_mut().poll(cx) {
+                return Poll::Ready(Some(outcome));
+            }
+            match &mut self.birth {
+                Some(birth) => birth.poll_given_up(cx).map(|()| None),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Its group is joined and the asker is told; or there is no child after all.

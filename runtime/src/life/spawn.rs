@@ -323,7 +323,7 @@ impl ReplySlot for SpawnSlot {
         let outcome = outcome.map(|serial| {
             let child = AnyPid::new(peer, serial);
             bind_parent(source.node, &options, &child);
-            Newborn::new(source.node, child)
+            Newborn::new(source.node, child, options)
         });
         // If nobody waits any more, the newborn is dropped here, and killed.
         drop(sender.send(outcome));

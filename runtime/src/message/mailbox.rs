@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::actor::info::Info;
 use crate::message::trace::Trace;
+use crate::message::unhandled::Unhandled;
 use crate::reason::ExitReason;
 
 /// Messages that a mailbox holds unless the actor or the spawn says otherwise. Count.
@@ -298,7 +299,7 @@ impl<M> Mailbox<M> {
         let mut state = self.state.lock();
         state.closed = true;
         state.idle = None;
-        let queue = std::mem::take(&mut state.queue);
+        let queue = Unhandled(std::mem::take(&mut state.queue));
         let senders = std::mem::take(&mut state.senders);
         drop(state);
         drop(queue);

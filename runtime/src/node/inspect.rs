@@ -71,6 +71,13 @@ impl Node {
         self.timers().len()
     }
 
+    /// How many answers of other nodes are waited for here: to calls, spawns and runs.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a view of all peers; their order is no matter")]
+    pub fn answers_awaited(&self) -> usize {
+        self.0.peers.iter().map(|peer| peer.awaited()).sum()
+    }
+
     /// How many actors live here.
     #[must_use]
     pub fn actors_count(&self) -> usize {

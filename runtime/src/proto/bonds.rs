@@ -126,7 +126,7 @@ impl Bonds {
                 Effect::Bonded(watcher)
             }
             Signal::Demonitor { watcher, monitor } => {
-                self.watchers.remove(&(watcher, monitor));
+                self.remove_watcher(watcher, monitor);
                 Effect::Nothing
             }
             Signal::Down { monitor, target, reason } => self.on_down(monitor, target, reason),
@@ -149,6 +149,19 @@ impl Bonds {
     /// Notes that `watcher` watches this actor.
     pub(crate) fn add_watcher(&mut self, watcher: AnyPid, monitor: MonitorRef) {
         self.watchers.insert((watcher, monitor), ());
+    }
+
+    pub(crate) fn remove_watcher(&mut self, watcher: AnyPid, monitor: MonitorRef) {
+        self.watchers.remove(&(watcher, monitor));
+    }
+
+    /// Drops what a spawn bound this actor with, since it gave the spawn up. The other side ends, and
+    /// is not told.
+    pub(crate) fn forget(&mut self, child: &AnyPid, monitor: Option<MonitorRef>) {
+        self.links.remove(child);
+        if let Some(monitor) = monitor {
+            self.monitors.remove(&monitor);
+        }
     }
 
     /// Notes that this actor watches `target`.

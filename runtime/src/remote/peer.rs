@@ -323,6 +323,11 @@ impl Peer {
         self.slots.lock().remove(&call)
     }
 
+    /// How many answers from there are waited for.
+    pub(crate) fn awaited(&self) -> usize {
+        self.slots.lock().len()
+    }
+
     /// Notes that a local actor has a link or monitor there, to be told when the node goes.
     pub(crate) fn bond(&self, serial: u64) {
         self.bonded.lock().insert(serial);

@@ -1,18 +1,67 @@
-//! Two nodes joined without a network: what one sends, the other is handed at once.
+//! Two nodes joined without a network: what one sends, the other is handed in its order, at once
+//! unless it is held back.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use starlings_runtime::{
-    BoxFuture, DownReason, LaneKey, Node, Outlet, OutletError, SessionInfo, SessionIngress, Urgency,
+    BoxFuture, DownReason, LaneKey, Node, NodeId, Outlet, OutletError, SessionInfo, SessionIngress,
+    Urgency, WireError,
 };
 
 /// The way from one node to another.
 #[derive(Debug, Default)]
 struct Way {
     far: OnceLock<Arc<SessionIngress>>,
-    order: Mutex<()>,
-    cut: Mutex<bool>,
+    state: Mutex<WayState>,
+    /// Held by who delivers, so that the order is kept and nothing comes after the end.
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct WayState {
+    sent: VecDeque<Vec<u8>>,
+    /// How many of them may go; `None` if all may.
+    permits: Option<usize>,
+    cut: bool,
+}
+
+impl Way {
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut state = self.state.lock();
+        if state.permits == Some(0) {
+            return None;
+        }
+        let envelope = state.sent.pop_front()?;
+        if let Some(permits) = &mut state.permits {
+            *permits -= 1;
+        }
+        Some(envelope)
+    }
+
+    fn is_waiting(&self) -> bool {
+        let state = self.state.lock();
+        !state.sent.is_empty() && state.permits != Some(0)
+    }
+
+    /// Delivers what may go. Who is delivering already takes along what comes meanwhile.
+    fn pump(&self) {
+        while self.is_waiting() {
+            let Some(turn) = self.turn.try_lock() else {
+                return;
+            };
+            while let Some(envelope) = self.next() {
+                self.far.get().unwrap().deliver(&envelope).unwrap();
+            }
+            drop(turn);
+        }
+    }
+
+    fn permit(&self, permits: Option<usize>) {
+        self.state.lock().permits = permits;
+        self.pump();
+    }
 }
 
 impl Outlet for Way {
@@ -20,15 +69,18 @@ impl Outlet for Way {
         &self,
         _: LaneKey,
         _: Urgency,
-        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), starlings_runtime::WireError>,
+        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), WireError>,
     ) -> Result<(), OutletError> {
-        if *self.cut.lock() {
-            return Err(OutletError::Closed);
-        }
         let mut bytes = Vec::new();
         encode(&mut bytes).map_err(|error| OutletError::Encode(error.to_string()))?;
-        let _in_order = self.order.try_lock();
-        self.far.get().unwrap().deliver(&bytes).unwrap();
+        {
+            let mut state = self.state.lock();
+            if state.cut {
+                return Err(OutletError::Closed);
+            }
+            state.sent.push_back(bytes);
+        }
+        self.pump();
         Ok(())
     }
 
@@ -43,6 +95,7 @@ impl Outlet for Way {
 pub(crate) struct Bridge {
     ends: [Arc<SessionIngress>; 2],
     ways: [Arc<Way>; 2],
+    first: NodeId,
 }
 
 impl Bridge {
@@ -56,11 +109,42 @@ impl Bridge {
         let ends = [up(a, b, &ways[0]), up(b, a, &ways[1])];
         ways[0].far.set(Arc::clone(&ends[1])).unwrap();
         ways[1].far.set(Arc::clone(&ends[0])).unwrap();
-        Self { ends, ways }
+        Self { ends, ways, first: a.name().clone() }
     }
 
+    /// Ends the session at both ends. What is held back is lost.
     pub(crate) fn cut(&self) {
-        self.ways.iter().for_each(|way| *way.cut.lock() = true);
+        for way in &self.ways {
+            let mut state = way.state.lock();
+            state.cut = true;
+            state.sent.clear();
+        }
+        let _nobody_delivers = self.ways.each_ref().map(|way| way.turn.lock());
         self.ends.iter().for_each(|end| end.down(DownReason::Closed));
+    }
+
+    /// Keeps back what `from` sends from now on.
+    pub(crate) fn hold(&self, from: &Node) {
+        self.way(from).permit(Some(0));
+    }
+
+    /// How many envelopes of `from` are kept back.
+    pub(crate) fn held(&self, from: &Node) -> usize {
+        self.way(from).state.lock().sent.len()
+    }
+
+    /// Lets the oldest envelope of `from` go that is kept back.
+    pub(crate) fn let_one_go(&self, from: &Node) {
+        self.way(from).permit(Some(1));
+        self.way(from).permit(Some(0));
+    }
+
+    /// Lets everything go that is kept back, and what comes.
+    pub(crate) fn let_go(&self, from: &Node) {
+        self.way(from).permit(None);
+    }
+
+    fn way(&self, from: &Node) -> &Way {
+        &self.ways[usize::from(*from.name() != self.first)]
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod aliases;
 mod allowed;
 mod bonds;
 mod bridge;
@@ -10,15 +11,25 @@ mod endings;
 mod fixture;
 mod forwarding;
 mod functions;
+mod hard_input;
 mod interop;
+mod lifetimes;
+mod link_races;
+mod links;
 mod messages;
+mod monitor_races;
+mod monitors;
 mod named;
 mod overflow;
 mod pids;
+mod puppet;
 mod remote;
+mod spawn_failures;
+mod spawn_request;
 mod spawning;
 mod states;
 mod supervision;
 mod tasks;
 mod timers;
 mod traces;
+mod young;
