@@ -91,7 +91,8 @@ pub trait Actor: Sized + Send + 'static {
         true
     }
 
-    /// Refuses a message that the mailbox dropped to make room: a call among them is answered.
+    /// Refuses a message that the mailbox dropped: the macro answers a call among it. Written by hand,
+    /// an actor that does not answer leaves its caller to a `Timeout`.
     fn refuse(message: Self::Message, error: CallError) {
         drop((message, error));
     }

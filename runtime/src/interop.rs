@@ -69,7 +69,7 @@ pub use ::ractor;
 ///
 /// ```
 /// use starlings_runtime::interop::{self, ractor::{Actor, ActorProcessingErr, ActorRef}};
-//////
+///
 /// struct Printer;
 ///
 /// impl Actor for Printer {

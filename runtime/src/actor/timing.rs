@@ -106,26 +106,30 @@ impl ActorTimers {
     }
 
     pub(crate) fn cancel_all(&self) {
-        for timer in std::mem::take(&mut *self.set.lock()).into_values() {
+        // What is dropped here is the program's, and may hold a timeout of these timers.
+        let set = std::mem::take(&mut *self.set.lock());
+        for timer in set.into_values() {
             self.node.timers().cancel(timer.key);
         }
     }
 
     /// The event of a ring that the actor comes to; `None` if it was cancelled.
     fn take(&self, timer: TimerRef) -> Option<Info> {
+        // The closure of an interval runs without the lock: it is the program's.
+        let (due, what) = {
+            let entry = self.set.lock().remove(&timer)?;
+            (entry.due, entry.what)
+        };
+        let (period, mut make) = match what {
+            What::Once(info) => return Some(info),
+            What::Every(period, make) => (period, make),
+        };
+        let info = make();
+        let due = next_due(due, period, Instant::now());
         let mut set = self.set.lock();
-        let entry = set.get_mut(&timer)?;
-        if let What::Every(period, make) = &mut entry.what {
-            // From when it was due, so that it does not drift; what was missed meanwhile is skipped.
-            entry.due = (entry.due + *period).max(Instant::now());
-            let info = make();
-            entry.key = self.ring_at(timer, entry.due);
-            return Some(info);
-        }
-        match set.remove(&timer)?.what {
-            What::Once(info) => Some(info),
-            What::Every(..) => None,
-        }
+        let key = self.ring_at(timer, due);
+        set.insert(timer, Timer { due, key, what: What::Every(period, make) });
+        Some(info)
     }
 
     fn set(&self, after: Duration, what: What) -> TimerRef {
@@ -143,8 +147,16 @@ impl ActorTimers {
     }
 }
 
+/// When an interval rings next: a whole number of periods after it was due, so that it does not drift,
+/// and not before `now`, so that what a slow actor missed is skipped.
+fn next_due(due: Instant, period: Duration, now: Instant) -> Instant {
+    let behind = now.saturating_duration_since(due).as_nanos() / period.as_nanos().max(1);
+    let periods = u32::try_from(behind).unwrap_or(u32::MAX - 1) + 1;
+    due.checked_add(period.saturating_mul(periods)).unwrap_or(now + FAR)
+}
+
 /// Stands for a time that no clock can hold: some thirty years.
-const FAR: Duration = Duration::from_secs(1_000_000_000);
+pub(crate) const FAR: Duration = Duration::from_secs(1_000_000_000);
 
 /// A timer is due: its actor is told.
 pub(crate) fn ring(cell: &dyn AnyCell, timer: TimerRef) {

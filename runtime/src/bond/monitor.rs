@@ -113,7 +113,7 @@ impl AnyCell for Watcher {
     fn drain(&self, _: ExitReason) {}
 
     fn fill(&self) -> Fill {
-        Fill { len: 0, handled: 0, dropped: 0, capacity: 0, oldest: None }
+        Fill { len: 0, handled: 0, postponed: 0, dropped: 0, capacity: 0, oldest: None }
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::actor::info::{Exit, Info};
@@ -134,7 +135,7 @@ impl<A: Actor> ActorCell<A> {
     ) -> Result<(), Refused<A::Message>> {
         if let Some(message) = pushed? {
             self.note_overflow();
-            A::refuse(message, CallError::Overloaded);
+            refuse::<A>(message);
         }
         Ok(())
     }
@@ -177,7 +178,7 @@ impl<A: Actor> ActorCell<A> {
     }
 
     #[cold]
-    fn note_overflow(&self) {
+    pub(crate) fn note_overflow(&self) {
         if let Some(node) = self.core.pid().home().owner() {
             node.counters().note_overflow();
         }
@@ -198,8 +199,22 @@ impl<A: Actor> ActorCell<A> {
                 wire.name
             )));
         };
-        decoding::decode_from(source, || (wire.decode)(method, payload, reply))
-            .map_err(|error| CallError::BadMessage(format!("the arguments: {error}")))
+        // Decoding is the program's code, and its panic must not end the session that it runs for.
+        let decode = || decoding::decode_from(source, || (wire.decode)(method, payload, reply));
+        match catch_unwind(AssertUnwindSafe(decode)) {
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(error)) => Err(CallError::BadMessage(format!("the arguments: {error}"))),
+            Err(_) => Err(CallError::BadMessage("decoding the arguments panicked".to_owned())),
+        }
+    }
+}
+
+/// Answers the calls among the messages that are dropped. It runs where the message came from, which a
+/// panic of the program's code must not end.
+pub(crate) fn refuse<A: Actor>(message: A::Message) {
+    let refuse = || A::refuse(message, CallError::Overloaded);
+    if catch_unwind(AssertUnwindSafe(refuse)).is_err() {
+        tracing::warn!(kind = type_name::<A>(), "a message that was dropped panicked");
     }
 }
 
@@ -212,10 +227,7 @@ impl<A: Actor> AnyCell for ActorCell<A> {
         let reply = ReplyTo(back.clone().map(RemoteReply));
         let outcome = self.decode(source, key, payload, reply).and_then(|message| {
             let pushed = self.mailbox.push_sized(message, self.trace(), payload.len());
-            self.settle(pushed).map_err(|refused| match refused {
-                Refused::Full(_) => CallError::Overloaded,
-                Refused::Closed(_) => CallError::NoProc,
-            })
+            self.settle(pushed).map_err(|refused| self.refused(&refused).into())
         });
         match (outcome, back) {
             (Ok(()), None) => {}

@@ -6,26 +6,33 @@ use crate::actor::Actor;
 use crate::message::mailbox::Item;
 use crate::message::unhandled::Unhandled;
 
-/// What an actor has put off. It still counts against the mailbox's capacity.
+/// What an actor has put off: as many messages as its mailbox holds, beyond which they are refused.
 ///
 /// A guard looks at the state alone, so all messages of one method wait or go together: finding the
 /// next one asks each guard once, however many messages wait.
 #[derive(Debug)]
 pub(crate) struct Postponed<M> {
     by_method: BTreeMap<usize, Unhandled<(u64, Item<M>)>>,
+    /// Messages ever put off: gives them their order.
     count: u64,
+    len: u64,
 }
 
 impl<M> Default for Postponed<M> {
     fn default() -> Self {
-        Self { by_method: BTreeMap::new(), count: 0 }
+        Self { by_method: BTreeMap::new(), count: 0, len: 0 }
     }
 }
 
 impl<M> Postponed<M> {
     pub(crate) fn push(&mut self, method: usize, message: Item<M>) {
         self.count += 1;
+        self.len += 1;
         self.by_method.entry(method).or_default().0.push_back((self.count, message));
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,6 +49,7 @@ impl<M> Postponed<M> {
         let method = oldest?;
         let waiting = self.by_method.get_mut(&method)?;
         let message = waiting.0.pop_front().map(|(_, message)| message);
+        self.len -= u64::from(message.is_some());
         if waiting.0.is_empty() {
             self.by_method.remove(&method);
         }

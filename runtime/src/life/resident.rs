@@ -14,7 +14,7 @@ use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Result};
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
-use crate::life::cell::ActorCell;
+use crate::life::cell::{self, ActorCell};
 use crate::life::postponed::Postponed;
 use crate::message::mailbox::{Item, Mailbox};
 use crate::message::trace;
@@ -33,12 +33,18 @@ pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_ti
     let mut actor = match ending.while_wanted(init).await {
         Some(Some(Ok(Ok(actor)))) => actor,
         Some(Some(Ok(Err(reason)) | Err(reason))) => {
+            drop(cx);
             return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
         }
-        Some(None) | None => return ending.fail(SpawnError::Timeout, ExitReason::Killed),
+        Some(None) | None => {
+            drop(cx);
+            return ending.fail(SpawnError::Timeout, ExitReason::Killed);
+        }
     };
     if let Err(error) = ending.born() {
-        return ending.fail(error, ExitReason::Normal);
+        let dropped = caught(async { drop(actor) }).await;
+        drop(cx);
+        return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
     }
     let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
         Ok(Err(reason)) | Err(reason) => reason,
@@ -69,7 +75,7 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
         counted.tell(COUNTED_AT_ONCE);
         cell.mailbox.take(&mut batch.0).await?;
         while let Some(item) = batch.0.pop_front() {
-            if let Some(item) = postpone(actor, item, &mut postponed) {
+            if let Some(item) = postpone(actor, cell, item, &mut postponed) {
                 handle(actor, cx, cell, item).await?;
             }
             if cx.has_next() || !postponed.is_empty() {
@@ -116,24 +122,31 @@ impl<M> Drop for Counted<'_, M> {
     }
 }
 
-/// Puts a message off whose guard does not hold; gives back any other.
+/// Puts a message off whose guard does not hold; gives back any other. It leaves the mailbox, so that
+/// the message that will open the guard finds room; those put off have a bound of their own.
 fn postpone<A: Actor>(
     actor: &A,
+    cell: &ActorCell<A>,
     item: Item<A::Message>,
     postponed: &mut Postponed<A::Message>,
 ) -> Option<Item<A::Message>> {
-    let message = match &item {
-        Item::Message(message) => message,
-        Item::Traced(traced) => &traced.1,
-        Item::Info(_) => return Some(item),
+    let method = match &item {
+        Item::Message(message) => actor.postpones(message),
+        Item::Traced(traced) => actor.postpones(&traced.1),
+        Item::Info(_) => None,
     };
-    match actor.postpones(message) {
-        Some(method) => {
-            postponed.push(method, item);
-            None
-        }
-        None => Some(item),
+    let Some(method) = method else {
+        return Some(item);
+    };
+    cell.mailbox.note_handled();
+    if postponed.len() < cell.mailbox.capacity() {
+        postponed.push(method, item);
+        cell.mailbox.note_postponed(postponed.len());
+    } else if let Some(message) = item.into_message() {
+        cell.note_overflow();
+        cell::refuse::<A>(message);
     }
+    None
 }
 
 /// What comes before the rest of the queue: events that a handler asked for next, then messages that
@@ -148,7 +161,8 @@ async fn follow_up<A: Actor>(
         if let Some(info) = cx.take_next() {
             actor.info(info, cx).await?;
         } else if let Some(message) = postponed.take_ready(actor) {
-            handle(actor, cx, cell, message).await?;
+            cell.mailbox.note_postponed(postponed.len());
+            handle_again(actor, cx, cell, message).await?;
         } else {
             break;
         }
@@ -163,13 +177,22 @@ async fn handle<A: Actor>(
     cell: &ActorCell<A>,
     item: Item<A::Message>,
 ) -> Result<()> {
+    if item.is_message() {
+        cell.mailbox.note_handled();
+    }
+    handle_again(actor, cx, cell, item).await
+}
+
+/// Handles what has left the mailbox.
+async fn handle_again<A: Actor>(
+    actor: &mut A,
+    cx: &mut Cx<A>,
+    cell: &ActorCell<A>,
+    item: Item<A::Message>,
+) -> Result<()> {
     match item {
-        Item::Message(message) => {
-            cell.mailbox.note_handled();
-            actor.handle(message, cx).await
-        }
+        Item::Message(message) => actor.handle(message, cx).await,
         Item::Traced(traced) => {
-            cell.mailbox.note_handled();
             let (trace, message) = *traced;
             let (pid, kind) = (cell.core().pid(), cell.core().type_name());
             trace::within(trace, pid, kind, actor.handle(message, cx)).await

@@ -1,5 +1,7 @@
 //! Spawning: the same here and on another node, with link, monitor and name in one step.
 
+mod monitored;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+pub use monitored::MonitoredSpawn;
 use tokio::sync::oneshot;
 
 use crate::actor::info::MonitorRef;
@@ -107,15 +110,15 @@ impl<A: Actor> Spawn<A> {
 
     /// Links the child to the spawning actor. Without one, it has no effect.
     pub fn linked(mut self) -> Self {
-        self.options.link = self.options.parent.is_some();
+        self.options.link = true;
         self
     }
 
     /// Has the spawning actor monitor the child. Without one, there is nobody to get the `Down`.
     pub fn monitored(mut self) -> MonitoredSpawn<A> {
         let monitor = self.node.next_monitor();
-        self.options.monitor = self.options.parent.as_ref().map(|_| monitor);
-        MonitoredSpawn { spawn: self, monitor }
+        self.options.monitor = Some(monitor);
+        MonitoredSpawn::new(self, monitor)
     }
 
     /// Registers the child under a name of its own node.
@@ -150,7 +153,10 @@ impl<A: Actor> Spawn<A> {
     }
 
     fn start(self) -> SpawnState {
-        let Self { node, on, args, encode, options } = self;
+        let Self { node, on, args, encode, mut options } = self;
+        if options.parent.is_none() {
+            (options.link, options.monitor) = (false, None);
+        }
         let on = on.filter(|peer| peer != node.name());
         match (on, encode) {
             (Some(peer), Some(encode)) => SpawnState::There(Box::pin(async move {
@@ -160,9 +166,20 @@ impl<A: Actor> Spawn<A> {
             })),
             _ => {
                 let (sender, answer) = oneshot::channel();
+                let timeout = options.timeout;
                 let birth = Birth { options, answer: Answer::Here(sender) };
                 node.start_actor::<A>(args, birth);
-                SpawnState::Here(answer)
+                if !A::ON_THREAD {
+                    return SpawnState::Here(answer);
+                }
+                // Its `init` may block, so that nothing but the asker can keep the time.
+                SpawnState::There(Box::pin(async move {
+                    match node.timeout(timeout, answer).await {
+                        Some(Ok(born)) => born.map(Newborn::claim),
+                        Some(Err(_)) => Err(SpawnError::ShuttingDown),
+                        None => Err(SpawnError::Timeout),
+                    }
+                }))
             }
         }
     }
@@ -220,32 +237,6 @@ impl<A: Actor> IntoFuture for Spawn<A> {
 impl<A: Actor> fmt::Debug for Spawn<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spawn").field("on", &self.on).field("options", &self.options).finish()
-    }
-}
-
-/// A spawn whose child is monitored from its first moment: gives the pid and the monitor.
-#[must_use = "a spawn does nothing until it is awaited"]
-#[derive(Debug)]
-pub struct MonitoredSpawn<A: Actor> {
-    spawn: Spawn<A>,
-    monitor: MonitorRef,
-}
-
-impl<A: Actor> MonitoredSpawn<A> {
-    /// See [`Spawn::linked`].
-    pub fn linked(mut self) -> Self {
-        self.spawn = self.spawn.linked();
-        self
-    }
-}
-
-impl<A: Actor> IntoFuture for MonitoredSpawn<A> {
-    type Output = Result<(Pid<A>, MonitorRef), SpawnError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let monitor = self.monitor;
-        Box::pin(async move { Ok((self.spawn.await?, monitor)) })
     }
 }
 

@@ -119,13 +119,13 @@ fn send_remote<A: Actor, R: Send + 'static>(
     decode: DecodeReply<R>,
     timeout: Duration,
 ) -> Result<Pending<R>, CastError> {
+    if peer.is_own() {
+        return Err(CastError::NoProc);
+    }
     let (wire, decode) = A::wire().zip(decode).ok_or_else(local_only::<A>)?;
     let key = wire.key(message).ok_or_else(local_only::<A>)?;
     let no_connection = || CastError::NoConnection(peer.instance().node.clone());
     let node = peer.owner().ok_or_else(no_connection)?;
-    if peer.is_own() {
-        return Err(CastError::NoProc);
-    }
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(Slot { sender, decode }));
@@ -188,6 +188,16 @@ enum Pending<R> {
 }
 
 impl<R> Pending<R> {
+    /// What a caller hears whose time is over.
+    fn overdue(&self) -> CallError {
+        match self {
+            Self::Pushing { .. } => CallError::Overloaded,
+            Self::Here { .. } | Self::There { .. } | Self::Unanswered { .. } | Self::Failed(_) => {
+                CallError::Timeout
+            }
+        }
+    }
+
     /// The timers that end the wait.
     fn timers(&self) -> Option<&Timers> {
         let timers = match self {
@@ -260,7 +270,7 @@ impl<R> Future for PendingCall<R> {
             return Poll::Ready(answer);
         }
         match this.state.timers() {
-            Some(timers) => this.deadline.poll(timers, cx).map(|()| Err(CallError::Timeout)),
+            Some(timers) => this.deadline.poll(timers, cx).map(|()| Err(this.state.overdue())),
             None => Poll::Ready(Err(CallError::NoProc)),
         }
     }

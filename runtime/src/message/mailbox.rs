@@ -44,11 +44,12 @@ const IDLE_SLOTS_MAX: usize = 32;
 pub enum Overflow {
     /// It comes back: a cast and a call answer `Overloaded`.
     Refuse,
-    /// A cast from this node answers `Overloaded`; a call from this node waits for room, within its
-    /// timeout. What comes from other nodes is refused.
+    /// A cast from this node answers `Overloaded`; a call from this node waits for room, and answers
+    /// `Overloaded` if there is none within its timeout. Those that wait are let in in no order, and a
+    /// message that is sent later may come before them. What comes from other nodes is refused.
     Wait,
     /// The oldest message that waits makes room. Up to twice the capacity is held: what the actor
-    /// has in hand is not dropped.
+    /// has in hand is not dropped. Above [`REMOTE_BYTES_MAX`] it refuses, whatever is there.
     DropOldest,
     /// The new message is dropped, and the cast is `Ok`.
     DropNewest,
@@ -71,7 +72,16 @@ impl<M> Item<M> {
         }
     }
 
-    fn is_message(&self) -> bool {
+    /// The message; an info has none.
+    pub(crate) fn into_message(self) -> Option<M> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Traced(traced) => Some(traced.1),
+            Self::Info(_) => None,
+        }
+    }
+
+    pub(crate) fn is_message(&self) -> bool {
         !matches!(self, Self::Info(_))
     }
 }
@@ -90,6 +100,8 @@ pub(crate) struct Mailbox<M> {
     state: Mutex<State<M>>,
     /// Messages handled so far. Written by the actor alone, read by senders that see a full queue.
     handled: AtomicU64,
+    /// Messages that wait for their guard. Written by the actor alone.
+    postponed: AtomicU64,
     /// Set with `State::stop`, so that the actor sees it between two messages without the lock.
     stopping: AtomicBool,
     capacity: u64,
@@ -98,6 +110,8 @@ pub(crate) struct Mailbox<M> {
 
 struct State<M> {
     queue: VecDeque<Item<M>>,
+    /// Messages in it; the rest are infos.
+    queued: u64,
     /// Messages ever accepted and not dropped again. `pushed - handled` is the length.
     pushed: u64,
     /// `handled` as last read: refreshed only when the queue looks full.
@@ -126,6 +140,7 @@ struct State<M> {
 pub(crate) struct Fill {
     pub(crate) len: u64,
     pub(crate) handled: u64,
+    pub(crate) postponed: u64,
     pub(crate) dropped: u64,
     pub(crate) capacity: u64,
     pub(crate) oldest: Option<Duration>,
@@ -135,6 +150,7 @@ impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
         let state = State {
             queue: VecDeque::new(),
+            queued: 0,
             pushed: 0,
             handled_seen: 0,
             dropped: 0,
@@ -151,6 +167,7 @@ impl<M> Mailbox<M> {
         Self {
             state: Mutex::new(state),
             handled: AtomicU64::new(0),
+            postponed: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             capacity: capacity.max(1) as u64,
             overflow,
@@ -174,6 +191,9 @@ impl<M> Mailbox<M> {
             return Err(Refused::Closed(message));
         }
         let mut dropped = None;
+        if !state.has_bytes(bytes) && self.overflow == Overflow::DropOldest {
+            return Err(Refused::Full(message));
+        }
         if !self.has_room(&mut state, bytes) {
             match self.overflow {
                 Overflow::Refuse | Overflow::Wait => return Err(Refused::Full(message)),
@@ -255,6 +275,16 @@ impl<M> Mailbox<M> {
         self.handled.store(handled + 1, Ordering::Relaxed);
     }
 
+    /// How many messages it may hold, and how many may be put off beside.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Notes how many messages wait for their guard.
+    pub(crate) fn note_postponed(&self, count: u64) {
+        self.postponed.store(count, Ordering::Relaxed);
+    }
+
     /// Messages handled so far.
     pub(crate) fn handled(&self) -> u64 {
         self.handled.load(Ordering::Relaxed)
@@ -271,6 +301,7 @@ impl<M> Mailbox<M> {
             }
             let senders = std::mem::take(&mut state.senders);
             let ready = !state.queue.is_empty();
+            state.queued = 0;
             state.in_hand_bytes = std::mem::take(&mut state.queue_bytes);
             state.in_hand_at = state.queued_at.take();
             if ready {
@@ -311,20 +342,25 @@ impl<M> Mailbox<M> {
         let state = self.state.lock();
         let handled = self.handled();
         let len = state.pushed.saturating_sub(handled);
-        let waiting = state.queue.iter().filter(|item| item.is_message());
-        let in_hand = len.saturating_sub(waiting.count() as u64);
+        let in_hand = len.saturating_sub(state.queued);
         let since = if in_hand > 0 { state.in_hand_at } else { state.queued_at };
         let oldest = since.filter(|_| len > 0).map(|since| since.elapsed());
-        Fill { len, handled, dropped: state.dropped, capacity: self.capacity, oldest }
+        Fill {
+            len,
+            handled,
+            postponed: self.postponed.load(Ordering::Relaxed),
+            dropped: state.dropped,
+            capacity: self.capacity,
+            oldest,
+        }
     }
 
     fn has_room(&self, state: &mut State<M>, bytes: usize) -> bool {
-        let held = state.queue_bytes + state.in_hand_bytes;
-        if bytes > 0 && held > 0 && held + bytes > REMOTE_BYTES_MAX {
+        if !state.has_bytes(bytes) {
             return false;
         }
         if self.overflow == Overflow::DropOldest {
-            return (state.queue.len() as u64) < self.capacity;
+            return state.queued < self.capacity;
         }
         if state.pushed - state.handled_seen < self.capacity {
             return true;
@@ -335,14 +371,16 @@ impl<M> Mailbox<M> {
 }
 
 impl<M> State<M> {
+    fn has_bytes(&self, bytes: usize) -> bool {
+        let held = self.queue_bytes + self.in_hand_bytes;
+        bytes == 0 || held == 0 || held + bytes <= REMOTE_BYTES_MAX
+    }
+
     /// Drops the oldest message that waits; events keep their place.
     fn take_oldest(&mut self) -> Option<M> {
         let oldest = self.queue.iter().position(Item::is_message)?;
-        let message = match self.queue.remove(oldest)? {
-            Item::Message(message) => message,
-            Item::Traced(traced) => traced.1,
-            Item::Info(_) => return None,
-        };
+        let message = self.queue.remove(oldest)?.into_message()?;
+        self.queued -= 1;
         self.pushed -= 1;
         self.dropped += 1;
         Some(message)
@@ -354,6 +392,7 @@ fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
         state.queued_at = Some(Instant::now());
     }
     state.pushed += 1;
+    state.queued += 1;
     state.queue.push_back(message);
     wake(state);
 }

@@ -21,8 +21,10 @@ pub struct ActorInfo {
     /// For how long the oldest of them has waited; `None` if none has. A message that found the actor
     /// idle does not wait.
     pub oldest: Option<Duration>,
-    /// Messages taken in hand since it began.
+    /// Messages taken out of the mailbox since it began, with those that were put off.
     pub handled: u64,
+    /// Messages that wait for their guard: as many as the mailbox holds at most.
+    pub postponed: u64,
     /// Messages that its overflow policy dropped.
     pub dropped: u64,
     /// Who spawned it linked to itself.
@@ -54,6 +56,7 @@ impl Node {
             mailbox_capacity: fill.capacity,
             oldest: fill.oldest,
             handled: fill.handled,
+            postponed: fill.postponed,
             dropped: fill.dropped,
             parent: cell.core().parent().cloned(),
             traps_exits: bonds.traps_exits(),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Node;
 use crate::actor::Actor;
+use crate::actor::timing::FAR;
 use crate::bond::monitor::Monitor;
 use crate::bond::signal::Signal;
 use crate::error::SpawnError;
@@ -79,12 +80,16 @@ impl Node {
         message: A::Message,
     ) -> DelayedCast {
         let (now, pid) = (Instant::now(), pid.clone());
-        let cast = Box::new(move || {
-            if let Err(error) = pid.cast(message) {
-                tracing::debug!(pid = %pid, %error, "delayed cast not sent");
-            }
-        });
-        let due = now.checked_add(after).unwrap_or(now);
+        let node = self.clone();
+        // A task of its own: encoding and dropping a message is the program's code, which may panic.
+        let cast = move || {
+            node.run(async move {
+                if let Err(error) = pid.cast(message) {
+                    tracing::debug!(%pid, %error, "delayed cast not sent");
+                }
+            });
+        };
+        let (due, cast) = (now.checked_add(after).unwrap_or(now + FAR), Box::new(cast));
         DelayedCast { node: self.clone(), key: self.set_timer(due, Ring::Act(cast)) }
     }
 

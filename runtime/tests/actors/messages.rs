@@ -101,3 +101,28 @@ async fn a_flooded_actor_does_not_starve_the_others_on_its_thread() {
     assert!(node.actor_info(flooded.any()).unwrap().mailbox_len > 0, "the other one had to wait");
     assert_eq!(last.await, Ok(200_000));
 }
+
+/// An actor that stays on its node.
+#[derive(Debug)]
+struct Homebody;
+
+#[starlings_runtime::actor(crate = starlings_runtime)]
+impl Homebody {
+    fn init() -> Self {
+        Self
+    }
+
+    #[call]
+    fn ask(&self) -> u32 {
+        7
+    }
+}
+
+#[tokio::test]
+async fn a_pid_of_a_dead_actor_that_stays_at_home_is_no_proc_however_it_came() {
+    let node = node("a@h");
+    let homebody = node.spawn::<Homebody>(()).await.unwrap();
+    let any = homebody.any().clone();
+    node.stop_within(&homebody, ExitReason::Normal, Duration::from_secs(10)).await;
+    assert_eq!(node.pid::<Homebody>(&any).ask().await, Err(CallError::NoProc));
+}

@@ -80,14 +80,23 @@ async fn a_message_waits_until_its_guard_holds_and_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_state_counts_against_the_capacity() {
+async fn what_waits_for_a_state_is_bounded_and_does_not_keep_out_what_opens_it() {
     let node = node("a@h");
     let store = node.spawn::<Store>(()).await.unwrap();
-    let waiting: Vec<_> = (0..8).map(|_| store.take().send()).collect();
-    eventually("it is full", async || store.put(1).is_err()).await;
-    assert_eq!(store.log().await, Err(CallError::Overloaded));
-    assert_eq!(node.actor_info(store.any()).unwrap().mailbox_len, 8);
-    drop(waiting);
+    let mut waiting = Vec::new();
+    for postponed in 1..=8 {
+        waiting.push(store.take().send());
+        let info = || node.actor_info(store.any()).unwrap();
+        eventually("it is put off", async || info().postponed == postponed).await;
+        assert_eq!(info().mailbox_len, 0);
+    }
+    assert_eq!(store.take().await, Err(CallError::Overloaded), "as many as the mailbox holds");
+    assert_eq!(node.counters().read().overflows, 1);
+    for (item, taken) in waiting.into_iter().enumerate() {
+        store.put(u32::try_from(item).unwrap()).unwrap();
+        assert_eq!(taken.await, Ok(u32::try_from(item).unwrap()));
+    }
+    assert_eq!(node.actor_info(store.any()).unwrap().postponed, 0);
 }
 
 #[tokio::test]

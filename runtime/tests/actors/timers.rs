@@ -204,3 +204,88 @@ async fn a_delayed_cast_comes_later_unless_it_is_taken_back() {
     let seen = seen(&clock).await;
     assert_eq!(seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["sent"]);
 }
+
+/// Holds a timeout of the actor whose timer it is.
+#[derive(Debug)]
+struct Nested(#[expect(dead_code, reason = "held")] Timeout);
+
+/// Sets timers whose events and closures own timeouts, and ends.
+#[derive(Debug)]
+struct Nest;
+
+#[actor(crate = starlings_runtime)]
+impl Nest {
+    fn init(cx: &mut Cx<Self>) -> Self {
+        let hour = Duration::from_secs(3600);
+        let inner = cx.timeout(hour, Tick("inner"));
+        cx.send_after(hour, Nested(inner));
+        let mut held = Some(cx.timeout(hour, Tick("captured")));
+        cx.send_every(Duration::from_millis(1), move || {
+            drop(held.take());
+            Tick("every")
+        });
+        Self
+    }
+
+    #[info]
+    fn tick(&mut self, _: Tick, cx: &mut Cx<Self>) {
+        cx.stop(starlings_runtime::ExitReason::Normal);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_may_own_timeouts_of_their_actor() {
+    let node = node("a@h");
+    let nest = node.spawn::<Nest>(()).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(60), node.monitor(&nest)).await.is_ok());
+    assert_eq!(node.timers_count(), 0);
+}
+
+/// Panics when it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("boom");
+    }
+}
+
+#[derive(Debug)]
+struct Disposal;
+
+#[actor(crate = starlings_runtime)]
+impl Disposal {
+    fn init() -> Self {
+        Self
+    }
+
+    #[cast]
+    fn dispose(&mut self, bomb: Bomb) {
+        std::mem::forget(bomb);
+    }
+}
+
+/// The message comes back from a dead actor and panics as it is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_delayed_cast_that_panics_leaves_the_timers_alone() {
+    let (node, clock) = clock().await;
+    let disposal = node.spawn::<Disposal>(()).await.unwrap();
+    let bomb = DisposalMessage::Dispose { bomb: Bomb };
+    let _sent = node.cast_after(&disposal, Duration::from_millis(100), bomb);
+    node.kill(&disposal);
+    clock.once("after", Duration::from_millis(200)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen(&clock).await.len(), 1);
+}
+
+/// Timeouts that are replaced with each message leave nothing of themselves behind.
+#[tokio::test(start_paused = true)]
+async fn replaced_timeouts_are_not_kept() {
+    let (node, clock) = clock().await;
+    for millis in 0..1000 {
+        clock.hold("never", Duration::from_secs(3600) + Duration::from_millis(millis)).unwrap();
+    }
+    clock.seen().await.unwrap();
+    assert_eq!(node.timers_count(), 1);
+}

@@ -7,8 +7,8 @@ use slab::Slab;
 /// Timers by the tick at which they are due. Setting and cancelling cost the same however many there
 /// are at one tick.
 ///
-/// A key is never used again: a slot of a tick is free for another timer only until that tick has
-/// passed, and who cancels gives its key up.
+/// Who cancels a timer gives its key up: until that tick has passed the slot may be another's.
+/// Afterwards the key is never used again. A tick without timers is not kept.
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
     ticks: BTreeMap<u64, Slab<T>>,
@@ -47,8 +47,11 @@ impl<T> Wheel<T> {
 
     /// Takes a timer back, unless it is due already and was taken.
     pub(super) fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        // The emptied tick stays until it has passed: calls that follow each other share it.
-        let timer = self.ticks.get_mut(&key.tick)?.try_remove(key.slot)?;
+        let timers = self.ticks.get_mut(&key.tick)?;
+        let timer = timers.try_remove(key.slot)?;
+        if timers.is_empty() {
+            self.ticks.remove(&key.tick);
+        }
         self.len -= 1;
         Some(timer)
     }
@@ -73,7 +76,7 @@ impl<T> Wheel<T> {
 
     /// The tick to sleep for, if any: the driver calls it right before it sleeps.
     pub(super) fn next(&mut self) -> Option<u64> {
-        self.awaited = self.ticks.iter().find(|(_, timers)| !timers.is_empty()).map(|(at, _)| *at);
+        self.awaited = self.ticks.keys().next().copied();
         self.awaited
     }
 
@@ -104,7 +107,7 @@ mod tests {
         let mut wheel = Wheel::default();
         let (key, _) = wheel.set(5, "first");
         assert_eq!(wheel.cancel(key), Some("first"));
-        assert_eq!(wheel.next(), None);
+        assert_eq!((wheel.next(), wheel.ticks.len()), (None, 0));
         wheel.set(6, "second");
         assert_eq!(wheel.take_due(6), ["second"]);
         // A timer for a tick that has passed is due at the next one, under another key.
