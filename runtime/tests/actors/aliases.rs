@@ -95,6 +95,7 @@ async fn a_late_answer_is_never_seen() {
     for places in both() {
         let (keeper, shelf) = keeper(&places.a, &places.b).await;
         assert_eq!(keeper.keep().timeout(SECOND).await, Err(CallError::Timeout));
+        assert_eq!((places.a.answers_awaited(), places.a.timers_count()), (0, 0));
         let mut next = keeper.keep().send();
         assert!(is_pending(&mut next).await);
         shelved(&shelf, 2).await;
@@ -175,6 +176,7 @@ async fn a_call_that_is_dropped_waits_for_nothing() {
         assert_eq!((places.a.answers_awaited(), places.a.timers_count()), (remote, 1));
         shelved(&shelf, 1).await;
         drop(call);
+        assert_eq!((places.a.answers_awaited(), places.a.timers_count()), (0, 0));
         shelf.lock().remove(0).send(vec![1]);
         nothing_waits(&places.a, &keeper).await;
     }
@@ -195,6 +197,7 @@ async fn a_caller_that_ends_waits_for_nothing() {
         caller.play(ask).unwrap();
         shelved(&shelf, 1).await;
         end(&places.a, &caller, End::Kill).await;
+        assert_eq!((places.a.answers_awaited(), places.a.timers_count()), (0, 0));
         shelf.lock().remove(0).send(vec![1]);
         nothing_waits(&places.a, &keeper).await;
     }
