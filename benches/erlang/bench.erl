@@ -1,7 +1,7 @@
 %% The work of each workload, as plain processes do it.
 %% The process is a bare receive loop that answers gen_server:call, which is the fastest there is.
 -module(bench).
--export([run/2, serve/0, loop/1]).
+-export([run/2, serve/0, loop/1, now_us/0, rate/2]).
 
 -define(SERVER, 'server@localhost').
 -define(SENDERS, 4).
@@ -77,7 +77,18 @@ measure(remote_spawn, Count) ->
     true = net_kernel:connect_node(?SERVER),
     Start = now_us(),
     Count = total(Count, fun() -> come_and_go(?SERVER) end),
-    rate(Count, Start).
+    rate(Count, Start);
+measure(monitor_storm, Count) ->
+    true = net_kernel:connect_node(?SERVER),
+    bench_monitors:storm(?SERVER, Count);
+measure(timers_set, Count) ->
+    bench_timers:set(Count);
+measure(timers_fire, Count) ->
+    bench_timers:fire(Count);
+measure(supervisor_restart, Count) ->
+    bench_supervision:restart(Count);
+measure(supervisor_children, Count) ->
+    bench_supervision:children(Count).
 
 counter() ->
     spawn(?MODULE, loop, [0]).

@@ -73,6 +73,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Ends it with SIGKILL: it has no time to say anything, and the kernel closes its sockets.
+    pub fn kill(&mut self) -> Result<()> {
+        Ok(self.child.kill()?)
+    }
+
     /// What it printed when it was ready.
     pub fn address(&self) -> String {
         self.address.clone()

@@ -68,11 +68,14 @@ fn verdict(workload: &Workload, row: &Row, ours: f64) -> String {
         Target::Times(subject, times) if *subject == row.subject => {
             Some((format!("at least {times} x"), ratio >= *times))
         }
+        Target::AtMostTimes(subject, times) if *subject == row.subject => {
+            Some((format!("at most {times:.2} x"), ratio <= *times))
+        }
         Target::AtMost(most) if is_ours => Some((
             format!("at most {}", figure(workload.unit, *most)),
             ours <= *most,
         )),
-        Target::Times(..) | Target::AtMost(_) => None,
+        Target::Times(..) | Target::AtMostTimes(..) | Target::AtMost(_) => None,
     });
     let targets: Vec<_> = targets
         .map(|(target, met)| format!("{target}: {}", if met { "met" } else { "short" }))
@@ -85,6 +88,8 @@ fn verdict(workload: &Workload, row: &Row, ours: f64) -> String {
 fn figure(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Bytes => format!("{value:.0} B"),
+        Unit::Seconds => format!("{value:.4} s"),
+        Unit::CpuMicros => format!("{value:.3} us"),
         Unit::PerSecond if value >= 1e6 => format!("{:.2} M/s", value / 1e6),
         Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
     }

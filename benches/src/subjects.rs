@@ -13,6 +13,20 @@ use crate::workload::Bench;
 /// How many senders `local_cast_fanin` has.
 const SENDERS: u64 = 4;
 
+/// How many actors watch the others in `monitor_storm`.
+const WATCHERS: u64 = 100;
+
+/// `timers_fire` sets its timers for 1 ms ahead, 2 ms, and so on up to this, and then from 1 again.
+const FIRE_MS_MAX: u64 = 100;
+
+/// How often a child is restarted in `supervisor_restart` before there is another supervisor. OTP
+/// walks through all restarts of the last second at each, so that with one supervisor for all the
+/// row would show the length of that list.
+const RESTARTS_EACH: u32 = 100;
+
+/// Within so many seconds each supervisor allows `RESTARTS_EACH`.
+const RESTARTS_SECONDS: u64 = 1;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     Starlings,
@@ -75,6 +89,18 @@ impl Subject {
 
 fn not_measured<T>(subject: Subject, bench: Bench) -> Result<T> {
     Err(format!("{bench:?} is not measured for {}", subject.name()).into())
+}
+
+/// Processor time that the threads of this process have taken so far. Threads that ended are not
+/// in it: the runtimes measured here keep theirs. `/proc/self/stat` counts in steps of 10 ms.
+fn cpu_micros() -> Result<f64> {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let schedstat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let taken = schedstat.split(' ').next().ok_or("an empty schedstat")?;
+        nanos += taken.parse::<u64>()?;
+    }
+    Ok(nanos as f64 / 1e3)
 }
 
 /// Memory of this process that is in use.

@@ -21,13 +21,23 @@ pub enum Bench {
     RemoteCall,
     /// Actors started on the other node, each called once and then told to stop.
     RemoteSpawn,
+    /// Monitors of actors of another process that is killed, until the last has ended.
+    MonitorStorm,
+    /// Timers set for long after, and all cancelled.
+    TimersSet,
+    /// Processor time of timers that are set for soon after and fire.
+    TimersFire,
+    /// A supervised child killed and restarted, and called once in each life.
+    SupervisorRestart,
+    /// Children started one after the other, and stopped with their supervisor.
+    SupervisorChildren,
 }
 
 impl Bench {
     pub fn is_remote(self) -> bool {
         matches!(
             self,
-            Self::RemoteCast64 | Self::RemoteCall | Self::RemoteSpawn
+            Self::RemoteCast64 | Self::RemoteCall | Self::RemoteSpawn | Self::MonitorStorm
         )
     }
 }
@@ -36,6 +46,9 @@ impl Bench {
 pub enum Unit {
     PerSecond,
     Bytes,
+    Seconds,
+    /// Microseconds of processor time, of all threads together.
+    CpuMicros,
 }
 
 impl Unit {
@@ -43,6 +56,8 @@ impl Unit {
         match self {
             Self::PerSecond => "op/s",
             Self::Bytes => "B",
+            Self::Seconds => "s",
+            Self::CpuMicros => "CPU us",
         }
     }
 }
@@ -52,6 +67,8 @@ impl Unit {
 pub enum Target {
     /// So many times the figure of that subject, or more.
     Times(Subject, f64),
+    /// So many times the figure of that subject, or less.
+    AtMostTimes(Subject, f64),
     /// This figure, or less.
     AtMost(f64),
 }
@@ -83,7 +100,7 @@ const QUICK_DIVISOR: u64 = 10;
 const LOCAL: &[Subject] = &[Starlings, Tokio, Ractor, Kameo, Erlang];
 const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, Erlang];
 
-pub static WORKLOADS: [Workload; 8] = [
+pub static WORKLOADS: [Workload; 13] = [
     Workload {
         bench: Bench::LocalCast,
         name: "local_cast",
@@ -167,5 +184,50 @@ pub static WORKLOADS: [Workload; 8] = [
         count: 10_000,
         subjects: &[Starlings, Erlang],
         targets: &[Target::Times(Erlang, 3.0)],
+    },
+    Workload {
+        bench: Bench::MonitorStorm,
+        name: "monitor_storm",
+        row: "monitor_storm",
+        unit: Unit::Seconds,
+        count: 100_000,
+        subjects: &[Starlings, Erlang],
+        targets: &[Target::AtMostTimes(Erlang, 1.0 / 3.0)],
+    },
+    Workload {
+        bench: Bench::TimersSet,
+        name: "timers_set",
+        row: "timers",
+        unit: Unit::PerSecond,
+        count: 100_000,
+        subjects: &[Starlings, Tokio, Erlang],
+        targets: &[],
+    },
+    Workload {
+        bench: Bench::TimersFire,
+        name: "timers_fire",
+        row: "timers",
+        unit: Unit::CpuMicros,
+        count: 100_000,
+        subjects: &[Starlings, Tokio, Erlang],
+        targets: &[],
+    },
+    Workload {
+        bench: Bench::SupervisorRestart,
+        name: "supervisor_restart",
+        row: "supervisor_restart",
+        unit: Unit::PerSecond,
+        count: 100_000,
+        subjects: &[Starlings, Kameo, Erlang],
+        targets: &[],
+    },
+    Workload {
+        bench: Bench::SupervisorChildren,
+        name: "supervisor_children",
+        row: "supervisor_children",
+        unit: Unit::PerSecond,
+        count: 100_000,
+        subjects: &[Starlings, Erlang],
+        targets: &[],
     },
 ];

@@ -1,13 +1,21 @@
-//! Erlang/OTP, if it is installed. What it does stands in `erlang/bench.erl`.
+//! Erlang/OTP, if it is installed. What it does stands in `erlang/`.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::child::{Result, Server, WORKERS};
 use crate::workload::{Bench, WORKLOADS};
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench.erl");
+const SOURCES: [&str; 5] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench.erl"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_child.erl"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_monitors.erl"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_supervision.erl"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_timers.erl"),
+];
 const COOKIE: &str = "benches";
 
 pub fn is_installed() -> bool {
@@ -21,17 +29,46 @@ pub fn measure(bench: Bench, count: u64) -> Result<f64> {
     let code = Code::compile()?;
     let run = format!("bench:run({name}, {count}).");
     if !bench.is_remote() {
-        return figure(erl(&code.folder).args(["-eval", &run]));
+        let mut erl = erl(&code.folder);
+        if bench == Bench::TimersFire {
+            // What is measured is processor time: schedulers must not wait for work by spinning.
+            erl.args(["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"]);
+        }
+        return figure(erl.args(["-eval", &run]));
     }
     let epmd = Epmd::start()?;
     let mut serving = epmd.node(&code.folder, "server@localhost");
-    let server = Server::start(serving.args(["-eval", "bench:serve()."]))?;
-    let value = figure(
-        epmd.node(&code.folder, "client@localhost")
-            .args(["-eval", &run]),
-    );
+    let mut server = Server::start(serving.args(["-eval", "bench:serve()."]))?;
+    let mut client = epmd.node(&code.folder, "client@localhost");
+    client.args(["-eval", &run]);
+    if bench == Bench::MonitorStorm {
+        return seconds_since_kill(&mut client, &mut server);
+    }
+    let value = figure(&mut client);
     drop(server);
     value
+}
+
+/// Kills the server once the client says that all monitors are there. The client then prints when
+/// the last of them ended, by the clock of the machine: a kill by the client itself would first
+/// have to start a program.
+fn seconds_since_kill(client: &mut Command, server: &mut Server) -> Result<f64> {
+    let client = client.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut client = client.spawn()?;
+    let mut stdout = BufReader::new(client.stdout.take().ok_or("no standard output")?);
+    let mut printed = String::new();
+    stdout.read_line(&mut printed)?;
+    let killed = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    server.kill()?;
+    stdout.read_to_string(&mut printed)?;
+    let status = client.wait()?;
+    if !status.success() {
+        return Err(format!("erl ended with {status}").into());
+    }
+    let ended = printed
+        .strip_prefix("watching\n")
+        .ok_or("the client did not watch")?;
+    Ok(ended.trim().parse::<f64>()? / 1e6 - killed.as_secs_f64())
 }
 
 fn erl(code: &Path) -> Command {
@@ -67,7 +104,7 @@ impl Code {
         let status = Command::new("erlc")
             .arg("-o")
             .arg(&code.folder)
-            .arg(SOURCE)
+            .args(SOURCES)
             .status()?;
         if !status.success() {
             return Err(format!("erlc ended with {status}").into());

@@ -1,5 +1,7 @@
 //! kameo, with unbounded mailboxes and without its tracing.
 
+mod supervision;
+
 use std::time::Instant;
 
 use kameo::Actor;
@@ -41,9 +43,14 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::LocalCall => child::run(call(count)),
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
-        Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn => {
-            not_measured(Subject::Kameo, bench)
-        }
+        Bench::SupervisorRestart => child::run(supervision::restart(count)),
+        Bench::RemoteCast64
+        | Bench::RemoteCall
+        | Bench::RemoteSpawn
+        | Bench::MonitorStorm
+        | Bench::TimersSet
+        | Bench::TimersFire
+        | Bench::SupervisorChildren => not_measured(Subject::Kameo, bench),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Starlings, through its facade.
 
+mod monitors;
 pub mod remote;
+mod supervision;
+mod timers;
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +40,11 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::LocalCall => child::run(call(count)),
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
-        Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn => {
+        Bench::TimersSet => child::run(timers::set(count)),
+        Bench::TimersFire => child::run(timers::fire(count)),
+        Bench::SupervisorRestart => child::run(supervision::restart(count)),
+        Bench::SupervisorChildren => child::run(supervision::children(count)),
+        Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn | Bench::MonitorStorm => {
             remote::measure(bench, count)
         }
     }

@@ -2,12 +2,13 @@
 //! node.
 
 pub mod tcp;
+mod timers;
 
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{SENDERS, bytes_each, resident_bytes};
+use super::{SENDERS, Subject, bytes_each, not_measured, resident_bytes};
 use crate::child::{self, check, rate};
 use crate::workload::Bench;
 
@@ -47,6 +48,11 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
         Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn => tcp::measure(bench, count),
+        Bench::TimersSet => child::run(timers::set(count)),
+        Bench::TimersFire => child::run(timers::fire(count)),
+        Bench::MonitorStorm | Bench::SupervisorRestart | Bench::SupervisorChildren => {
+            not_measured(Subject::Tokio, bench)
+        }
     }
 }
 

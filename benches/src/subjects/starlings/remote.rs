@@ -6,7 +6,7 @@ use bytes::Bytes;
 use starlings::prelude::*;
 use starlings::{CastError, NodeId};
 
-use super::PATIENCE;
+use super::{PATIENCE, monitors};
 use crate::child::{self, PAYLOAD, Server, check, rate, serve_at, weight};
 use crate::subjects::{Subject, not_measured};
 use crate::workload::Bench;
@@ -34,7 +34,11 @@ impl Sink {
 
 async fn node(name: &str) -> child::Result<Node> {
     let builder = Node::builder(name).listen("127.0.0.1:0").cookie(COOKIE);
-    Ok(builder.spawnable::<Sink>().start().await?)
+    Ok(builder
+        .spawnable::<Sink>()
+        .spawnable::<monitors::Host>()
+        .start()
+        .await?)
 }
 
 pub fn serve() -> child::Result<()> {
@@ -45,7 +49,7 @@ pub fn serve() -> child::Result<()> {
 }
 
 pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
-    let server = Server::start_self(&["serve", "starlings"])?;
+    let mut server = Server::start_self(&["serve", "starlings"])?;
     let address = server.address();
     child::run(async move {
         let node = node("client@localhost").await?;
@@ -55,6 +59,7 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
             Bench::RemoteCast64 => cast(&node, &place, count).await,
             Bench::RemoteCall => call(&node, &place, count).await,
             Bench::RemoteSpawn => spawn(&node, &place, count).await,
+            Bench::MonitorStorm => monitors::storm(&node, &place, &mut server, count).await,
             _ => not_measured(Subject::Starlings, bench),
         }
     })
