@@ -36,6 +36,8 @@ struct Life {
     /// Why it is about to end, where someone decided that before its task did.
     verdict: Option<ExitReason>,
     ended: Option<ExitReason>,
+    /// Everything it held has been given up: who waits for its end may hear of it.
+    buried: bool,
 }
 
 struct EndWaiter {
@@ -51,6 +53,7 @@ impl Core {
             sweep_at: END_WAITERS_SWEEP,
             verdict: None,
             ended: None,
+            buried: false,
         };
         Self {
             pid,
@@ -121,7 +124,7 @@ impl Core {
         self.life.lock().ended.clone()
     }
 
-    /// Calls `tell` when the actor ends, or now if it has. `gave_up` says when that has lost its
+    /// Calls `tell` when the actor has ended and is buried, or now if it is. `gave_up` says when that has lost its
     /// point, so that a long-lived actor does not gather them.
     pub(crate) fn on_end(
         &self,
@@ -131,8 +134,8 @@ impl Core {
         let ended = {
             let mut life = self.life.lock();
             match &life.ended {
-                Some(reason) => reason.clone(),
-                None => {
+                Some(reason) if life.buried => reason.clone(),
+                Some(_) | None => {
                     if life.end_waiters.len() >= life.sweep_at {
                         life.end_waiters.retain(|waiter| !(waiter.gave_up)());
                         life.sweep_at = END_WAITERS_SWEEP.max(2 * life.end_waiters.len());
@@ -161,7 +164,7 @@ impl Core {
         receiver
     }
 
-    /// Marks the actor as ended, once; why, whom to tell, and who waits for it.
+    /// Marks the actor as ended, once; why, and whom to tell.
     pub(crate) fn end(&self, reason: ExitReason) -> Option<End> {
         let mut life = self.life.lock();
         if life.ended.is_some() {
@@ -169,8 +172,17 @@ impl Core {
         }
         let reason = life.verdict.take().unwrap_or(reason).bounded();
         life.ended = Some(reason.clone());
-        let waiters = Waiters(std::mem::take(&mut life.end_waiters));
-        Some(End { reason, farewell: life.bonds.take_all(), waiters })
+        Some(End { reason, farewell: life.bonds.take_all() })
+    }
+
+    /// Everything that the ended actor held has been given up: tells those who wait for its end.
+    pub(crate) fn tell_end(&self, reason: &ExitReason) {
+        let waiters = {
+            let mut life = self.life.lock();
+            life.buried = true;
+            std::mem::take(&mut life.end_waiters)
+        };
+        waiters.into_iter().for_each(|waiter| (waiter.tell)(reason));
     }
 }
 
@@ -178,16 +190,6 @@ impl Core {
 pub(crate) struct End {
     pub(crate) reason: ExitReason,
     pub(crate) farewell: Farewell,
-    pub(crate) waiters: Waiters,
-}
-
-/// Who waits for the end of an actor.
-pub(crate) struct Waiters(Vec<EndWaiter>);
-
-impl Waiters {
-    pub(crate) fn tell(self, reason: &ExitReason) {
-        self.0.into_iter().for_each(|waiter| (waiter.tell)(reason));
-    }
 }
 
 impl fmt::Debug for Core {

@@ -266,7 +266,7 @@ impl Node {
     /// Says whether this was the first to say so.
     pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
-        let Some(End { reason, mut farewell, waiters }) = cell.core().end(reason) else {
+        let Some(End { reason, mut farewell }) = cell.core().end(reason) else {
             return false;
         };
         // Other nodes first: who is told here may be what the shutdown of the node waits for before
@@ -293,7 +293,7 @@ impl Node {
             other.home().unbond(pid.serial());
         }
         // Last: who hears of the end finds the name free, the mailbox closed and the signals sent.
-        waiters.tell(&reason);
+        cell.core().tell_end(&reason);
         true
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use starlings_runtime::{CallError, ExitReason, Node, PendingCall, Pid, Reply, ac
 
 use crate::bridge::Bridge;
 use crate::fixture::eventually;
-use crate::puppet::{End, PuppetMethods as _, both, end, puppet, script, there};
+use crate::puppet::{End, PuppetMethods as _, both, busy, end, puppet, script, there};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -292,4 +292,42 @@ async fn a_timeout_is_kept_when_the_way_is_blocked() {
     assert_eq!((places.a.answers_awaited(), places.a.timers_count()), (0, 0));
     places.bridge().let_go(&places.a);
     assert_eq!(keeper.count().await, Ok(2), "the first one was carried out all the same");
+}
+
+/// Looks, when it is dropped unhandled, whether a call says that its callee has ended.
+struct Probe {
+    node: Node,
+    call: PendingCall<u64>,
+    told: Arc<Mutex<Option<(bool, bool)>>>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let is_ended = Pin::new(&mut self.call).poll(&mut cx).is_ready();
+        *self.told.lock() = Some((is_ended, self.node.whereis("callee").is_some()));
+    }
+}
+
+/// The answer `Down` comes when nothing of the callee is left, not in the middle of its end.
+///
+/// process_SUITE: bad_register; gen_server: a name is free when its `DOWN` is seen
+#[tokio::test]
+async fn a_call_is_down_only_when_the_name_of_its_callee_is_free() {
+    let (places, told) = (crate::puppet::here(), Arc::default());
+    let callee = puppet(&places.a).await;
+    places.a.register("callee", &callee).unwrap();
+    let go = busy(&callee, |_| {}).await;
+    let probe =
+        Probe { node: places.a.clone(), call: callee.park().send(), told: Arc::clone(&told) };
+    callee
+        .play(script(move |_| {
+            drop(probe);
+            Box::pin(std::future::ready(Ok(())))
+        }))
+        .unwrap();
+    end(&places.a, &callee, End::Kill).await;
+    drop(go);
+    assert_eq!(*told.lock(), Some((false, true)), "it was asked while the name was held");
+    assert_eq!(places.a.whereis("callee"), None);
 }
