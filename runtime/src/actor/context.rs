@@ -18,6 +18,7 @@ use crate::life::cell::{ActorCell, AnyCell, Queued};
 use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::{AnyPid, Pid};
+use crate::proto::bonds::Bonds;
 use crate::reason::ExitReason;
 use crate::supervisor::handover::LentSlot;
 
@@ -66,21 +67,28 @@ impl<A: Actor> Cx<A> {
     /// exit (`NoProc`, `NoConnection`). Source: `erlang:link/1`.
     pub fn link(&self, other: &impl AsRef<AnyPid>) {
         let other = self.node.bind(other.as_ref());
-        if other == *self.me() || self.cell.core().with_bonds(|b| b.link(other.clone())).is_err() {
+        if other == *self.me() {
             return;
         }
+        let core = self.cell.core();
+        let signal = Signal::Link { from: self.me().clone() };
+        let link = |bonds: &mut Bonds| (bonds.link(other.clone()), Some((other.clone(), signal)));
         self.node.bond(self.me(), &other);
-        self.node.signal(&other, Signal::Link { from: self.me().clone() });
+        let _ = core.change_links(&self.node, link);
+        core.await_outgoing();
     }
 
     /// Ends a link on both sides. After this returns no exit of that link is seen, not even one that
     /// waits in the mailbox. Source: `erlang:unlink/1` with the flush of its documentation.
     pub fn unlink(&self, other: &impl AsRef<AnyPid>) {
         let other = self.node.bind(other.as_ref());
-        let unlink = self.node.next_ref();
-        if self.cell.core().with_bonds(|bonds| bonds.unlink(&other, unlink)) == Ok(true) {
-            self.node.signal(&other, Signal::Unlink { from: self.me().clone(), unlink });
-        }
+        let (core, unlink) = (self.cell.core(), self.node.next_ref());
+        let signal = Signal::Unlink { from: self.me().clone(), unlink };
+        let _ = core.change_links(&self.node, |bonds| {
+            let tells = bonds.unlink(&other, unlink);
+            ((), tells.then(|| (other.clone(), signal)))
+        });
+        core.await_outgoing();
     }
 
     /// Watches another actor: exactly one [`Down`] comes for each monitor. Stackable.

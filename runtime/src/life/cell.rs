@@ -61,9 +61,15 @@ impl dyn AnyCell {
     pub(crate) fn on_signal(&self, node: &Node, signal: Signal) {
         let core = self.core();
         let mut signal = Some(signal);
-        let handle = |bonds: &mut Bonds| Some(bonds.handle(core.pid(), signal.take()?));
-        match (core.with_bonds(handle), signal) {
-            (Ok(effect), _) => self.act(node, effect.unwrap_or(Effect::Nothing)),
+        let handle = |bonds: &mut Bonds| match signal
+            .take()
+            .map(|signal| bonds.handle(core.pid(), signal))
+        {
+            Some(Effect::Answer(to, answer)) => (Effect::Nothing, Some((to, answer))),
+            effect => (effect.unwrap_or(Effect::Nothing), None),
+        };
+        match (core.change_links(node, handle), signal) {
+            (Ok(effect), _) => self.act(node, effect),
             // It has ended: the same answer as from a pid that never was.
             (Err(_), Some(signal)) => node.bounce(core.pid(), signal, ExitReason::NoProc),
             (Err(_), None) => {}

@@ -1,13 +1,16 @@
 //! The life of an actor, whatever its type: its bonds, and its end.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::bond::signal::Signal;
 use crate::life::hosting::KillSwitch;
 use crate::life::spawn::Options;
+use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Farewell};
 use crate::reason::ExitReason;
@@ -31,6 +34,8 @@ pub(crate) struct Core {
 /// end, and told of it, or refused after it.
 struct Life {
     bonds: Bonds,
+    /// Signals about links that are on their way out; `None` when there are none.
+    outgoing: Option<Box<Outgoing>>,
     end_waiters: Vec<EndWaiter>,
     sweep_at: usize,
     /// Why it is about to end, where someone decided that before its task did.
@@ -38,6 +43,17 @@ struct Life {
     ended: Option<ExitReason>,
     /// Everything it held has been given up: who waits for its end may hear of it.
     buried: bool,
+}
+
+/// Signals about links leave in the order in which the table changed, whichever threads changed it:
+/// one of them sends for all. Otherwise a link could overtake the acknowledgement of an unlink before
+/// it, and stand on one side only.
+#[derive(Default)]
+struct Outgoing {
+    queue: VecDeque<(AnyPid, Signal)>,
+    sending: bool,
+    queued: u64,
+    sent: u64,
 }
 
 struct EndWaiter {
@@ -49,6 +65,7 @@ impl Core {
     pub(crate) fn new(pid: AnyPid, type_name: &'static str, options: &Options) -> Self {
         let life = Life {
             bonds: Bonds::default(),
+            outgoing: None,
             end_waiters: Vec::new(),
             sweep_at: END_WAITERS_SWEEP,
             verdict: None,
@@ -120,12 +137,77 @@ impl Core {
         }
     }
 
+    /// Changes links, and sends what `change` says to whom. Another thread may be sending for this
+    /// actor: it sends this too, perhaps after this has returned.
+    pub(crate) fn change_links<T>(
+        &self,
+        node: &Node,
+        change: impl FnOnce(&mut Bonds) -> (T, Option<(AnyPid, Signal)>),
+    ) -> Result<T, ExitReason> {
+        let (outcome, sends) = {
+            let mut life = self.life.lock();
+            if let Some(reason) = &life.ended {
+                return Err(reason.clone());
+            }
+            let (outcome, signal) = change(&mut life.bonds);
+            life.queue(signal);
+            (outcome, life.outgoing.is_some())
+        };
+        if sends {
+            self.send_outgoing(node);
+        }
+        Ok(outcome)
+    }
+
+    /// The last signals of links.
+    pub(crate) fn say_farewell(&self, node: &Node, exits: Vec<(AnyPid, Signal)>) {
+        if !exits.is_empty() {
+            self.life.lock().queue(exits);
+            self.send_outgoing(node);
+        }
+    }
+
+    /// Waits until what was queued so far is sent, where another thread sends it. Only for code that
+    /// sends for nobody: those threads wait for nothing.
+    pub(crate) fn await_outgoing(&self) {
+        let queued = |life: &Life| life.outgoing.as_ref().map_or(0, |outgoing| outgoing.queued);
+        let until = queued(&self.life.lock());
+        let is_sent =
+            |life: &Life| life.outgoing.as_ref().is_none_or(|outgoing| outgoing.sent >= until);
+        while !is_sent(&self.life.lock()) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn send_outgoing(&self, node: &Node) {
+        loop {
+            let (to, signal) = {
+                let mut life = self.life.lock();
+                let Some(outgoing) = life.outgoing.as_mut().filter(|outgoing| !outgoing.sending)
+                else {
+                    return;
+                };
+                let Some(next) = outgoing.queue.pop_front() else {
+                    life.outgoing = None;
+                    return;
+                };
+                outgoing.sending = true;
+                next
+            };
+            node.signal(&to, signal);
+            if let Some(outgoing) = self.life.lock().outgoing.as_mut() {
+                outgoing.sending = false;
+                outgoing.sent += 1;
+            }
+        }
+    }
+
     pub(crate) fn ended(&self) -> Option<ExitReason> {
         self.life.lock().ended.clone()
     }
 
-    /// Calls `tell` when the actor has ended and is buried, or now if it is. `gave_up` says when that has lost its
-    /// point, so that a long-lived actor does not gather them.
+    /// Calls `tell` when the actor has ended and is buried, or now if it is. `gave_up` says when that has
+    /// lost its point, so that a long-lived actor does not gather them.
     pub(crate) fn on_end(
         &self,
         tell: Box<dyn FnOnce(&ExitReason) + Send>,
@@ -183,6 +265,16 @@ impl Core {
             std::mem::take(&mut life.end_waiters)
         };
         waiters.into_iter().for_each(|waiter| (waiter.tell)(reason));
+    }
+}
+
+impl Life {
+    fn queue(&mut self, signals: impl IntoIterator<Item = (AnyPid, Signal)>) {
+        for signal in signals {
+            let outgoing = self.outgoing.get_or_insert_default();
+            outgoing.queued += 1;
+            outgoing.queue.push_back(signal);
+        }
     }
 }
 

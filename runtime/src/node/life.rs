@@ -278,10 +278,9 @@ impl Node {
         self.0.names.forget(pid.serial());
         self.unsubscribe_nodes(pid.serial());
         tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
-        for other in &farewell.links {
-            let (from, reason) = (pid.clone(), reason.clone());
-            self.signal(other, Signal::Exit { from, reason, linked: true });
-        }
+        let exit = || Signal::Exit { from: pid.clone(), reason: reason.clone(), linked: true };
+        let exits = farewell.links.into_iter().map(|other| (other, exit())).collect();
+        cell.core().say_farewell(self, exits);
         for (watcher, monitor) in farewell.watchers {
             let (target, reason) = (pid.clone(), reason.clone());
             self.signal(&watcher, Signal::Down { monitor, target, reason });

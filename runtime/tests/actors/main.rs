@@ -15,6 +15,7 @@ mod hard_input;
 mod interop;
 mod lifetimes;
 mod link_races;
+mod link_threads;
 mod links;
 mod messages;
 mod monitor_races;
