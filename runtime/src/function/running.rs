@@ -132,7 +132,7 @@ pub(crate) fn start<F: RemoteFunction>(node: &Node, args: F::Args, back: RunBack
     node.run(async move {
         let (sender, born) = oneshot::channel();
         let options = Options::default();
-        let birth = Birth { options, answer: Answer::Here(sender) };
+        let birth = Birth { options: Box::new(options), answer: Answer::Here(sender) };
         let start = FunctionArgs { args, back: Some(Arc::clone(&back)) };
         here.start_actor::<Running<F>>(start, birth);
         match born.await {

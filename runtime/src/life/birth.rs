@@ -49,7 +49,8 @@ impl Drop for Newborn {
 
 /// Who hears how a spawn went, and the bonds to install when it went well.
 pub(crate) struct Birth {
-    pub(crate) options: Options,
+    /// Boxed: it is in the task of the actor until it is born, and that is kept small.
+    pub(crate) options: Box<Options>,
     pub(crate) answer: Answer,
 }
 
@@ -81,7 +82,7 @@ impl Birth {
             Answer::Here(sender) => {
                 bind_parent(node, &options, pid);
                 // If nobody waits any more, the newborn is dropped here, and killed.
-                drop(sender.send(Ok(Newborn::new(node, pid.clone(), options))));
+                drop(sender.send(Ok(Newborn::new(node, pid.clone(), *options))));
             }
             Answer::There { peer, call } => {
                 let header = Header::Spawned { call, serial: pid.serial() };

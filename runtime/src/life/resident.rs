@@ -4,10 +4,12 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use crate::actor::context::Cx;
 use crate::actor::info::{Exit, Info};
@@ -20,45 +22,63 @@ use crate::message::mailbox::{Item, Mailbox};
 use crate::message::trace;
 use crate::message::unhandled::Unhandled;
 use crate::node::Node;
+use crate::node::timers::timeout;
 use crate::reason::ExitReason;
 
 /// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
 /// everyone who has to know, once.
-pub(crate) async fn live<A: Actor>(mut ending: Ending<A>, args: A::Args, init_timeout: Duration) {
-    // `ending` outlives the actor's state, so that the state is dropped before the end is told.
-    let cell = Arc::clone(&ending.cell);
-    let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
-    let node = ending.node.clone();
-    let init = node.timeout(init_timeout, caught(A::init(args, &mut cx)));
-    let mut actor = match ending.while_wanted(init).await {
-        Some(Some(Ok(Ok(actor)))) => actor,
-        Some(Some(Ok(Err(reason)) | Err(reason))) => {
+///
+/// Not an `async fn`, and no future is moved once it is here: each would be stored twice, and this is
+/// most of what an actor takes.
+#[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
+pub(crate) fn live<A: Actor>(
+    mut ending: Ending<A>,
+    args: A::Args,
+    init_timeout: Duration,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        // `ending` outlives the actor's state, so that the state is dropped before the end is told.
+        let cell = Arc::clone(&ending.cell);
+        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
+        let init = {
+            let timers = Arc::clone(ending.node.timers());
+            let mut init = pin!(timeout(timers, init_timeout, caught(A::init(args, &mut cx))));
+            poll_fn(|task| match init.as_mut().poll(task) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending => ending.poll_given_up(task).map(|()| None),
+            })
+            .await
+        };
+        let mut actor = match init {
+            Some(Some(Ok(Ok(actor)))) => actor,
+            Some(Some(Ok(Err(reason)) | Err(reason))) => {
+                drop(cx);
+                return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
+            }
+            Some(None) | None => {
+                drop(cx);
+                return ending.fail(SpawnError::Timeout, ExitReason::Killed);
+            }
+        };
+        if let Err(error) = ending.born() {
+            let dropped = caught(async { drop(actor) }).await;
             drop(cx);
-            return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
+            return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
         }
-        Some(None) | None => {
-            drop(cx);
-            return ending.fail(SpawnError::Timeout, ExitReason::Killed);
+        let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
+            Ok(Err(reason)) | Err(reason) => reason,
+            Ok(Ok(never)) => match never {},
+        };
+        if let Err(panic) = caught(async { actor.terminate(&reason, &mut cx).await }).await {
+            reason = panic;
         }
-    };
-    if let Err(error) = ending.born() {
-        let dropped = caught(async { drop(actor) }).await;
+        if let Err(panic) = caught(async { drop(actor) }).await {
+            reason = panic;
+        }
+        // Its tasks and timers go first: who hears of its end finds nothing of it at work.
         drop(cx);
-        return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
+        ending.end(reason);
     }
-    let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
-        Ok(Err(reason)) | Err(reason) => reason,
-        Ok(Ok(never)) => match never {},
-    };
-    if let Err(panic) = caught(async { actor.terminate(&reason, &mut cx).await }).await {
-        reason = panic;
-    }
-    if let Err(panic) = caught(async { drop(actor) }).await {
-        reason = panic;
-    }
-    // Its tasks and timers go first: who hears of its end finds nothing of it at work.
-    drop(cx);
-    ending.end(reason);
 }
 
 /// Messages handled for one unit of tokio's cooperative budget, of which a task has 128 before it must
@@ -215,16 +235,31 @@ fn parents_exit<A: Actor>(cell: &ActorCell<A>, info: &Info) -> Option<ExitReason
 }
 
 /// Awaits a future of user code; a panic in it becomes the reason.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => {
-            let payload: &(dyn Any + Send) = &*panic;
-            Poll::Ready(Err(ExitReason::panicked(payload)))
+pub(crate) fn caught<F: Future>(future: F) -> Caught<F> {
+    Caught { future }
+}
+
+pin_project! {
+    /// See [`caught`].
+    pub(crate) struct Caught<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => {
+                let payload: &(dyn Any + Send) = &*panic;
+                Poll::Ready(Err(ExitReason::panicked(payload)))
+            }
         }
-    })
-    .await
+    }
 }
 
 /// Tells of the actor's birth or failure, and of its end. Dropped without either, the task was
@@ -240,20 +275,12 @@ impl<A: Actor> Ending<A> {
         Self { node, cell, birth: Some(birth) }
     }
 
-    /// What `init` comes to, or `None` as soon as who asked for the actor gives up: a parent that ends
-    /// while its child starts takes it along.
-    async fn while_wanted<T>(&mut self, init: impl Future<Output = T>) -> Option<T> {
-        let mut init = pin!(init);
-        poll_fn(|cx| {
-            if let Poll::Ready(outcome) = init.as_mut().poll(cx) {
-                return Poll::Ready(Some(outcome));
-            }
-            match &mut self.birth {
-                Some(birth) => birth.poll_given_up(cx).map(|()| None),
-                None => Poll::Pending,
-            }
-        })
-        .await
+    /// Ready when who asked for it here has given up.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.birth {
+            Some(birth) => birth.poll_given_up(cx),
+            None => Poll::Pending,
+        }
     }
 
     /// Its group is joined and the asker is told; or there is no child after all.

@@ -167,7 +167,7 @@ impl<A: Actor> Spawn<A> {
             _ => {
                 let (sender, answer) = oneshot::channel();
                 let timeout = options.timeout;
-                let birth = Birth { options, answer: Answer::Here(sender) };
+                let birth = Birth { options: Box::new(options), answer: Answer::Here(sender) };
                 node.start_actor::<A>(args, birth);
                 if !A::ON_THREAD {
                     return SpawnState::Here(answer);

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
-pub(crate) use deadline::Deadline;
+pub(crate) use deadline::{Deadline, timeout};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;

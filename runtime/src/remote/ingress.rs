@@ -240,7 +240,7 @@ impl SessionIngress {
             ..Options::default()
         };
         let answer = Answer::There { peer: Arc::clone(&self.peer), call: request.call };
-        let birth = Birth { options, answer };
+        let birth = Birth { options: Box::new(options), answer };
         let allowed = self.node.allows_spawn(&self.peer.instance().node, &request.type_name);
         match self.node.spawnable(&request.type_name) {
             Some(_) if !allowed => birth.fail(SpawnError::NotAllowed(self.node.name().clone())),

@@ -1,11 +1,13 @@
 //! A moment to be woken at, unless something else comes first.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::waits::WAIT_MIN;
@@ -115,31 +117,48 @@ impl fmt::Debug for Deadline {
     }
 }
 
-/// A deadline of a future on the stack.
-struct Until<'a> {
+/// A deadline that is cancelled with what it is for.
+struct Until {
     deadline: Deadline,
-    timers: &'a Timers,
+    timers: Arc<Timers>,
 }
 
-impl Drop for Until<'_> {
+impl Drop for Until {
     fn drop(&mut self) {
-        self.deadline.cancel(self.timers);
+        self.deadline.cancel(&self.timers);
+    }
+}
+
+/// Awaits a future for at most `timeout`; `None` if that is not enough.
+pub(crate) fn timeout<F: Future>(timers: Arc<Timers>, timeout: Duration, future: F) -> Timed<F> {
+    let deadline = Deadline::patient(timeout);
+    Timed { future, until: Until { deadline, timers } }
+}
+
+pin_project! {
+    /// See [`timeout`].
+    pub(crate) struct Timed<F> {
+        #[pin]
+        future: F,
+        until: Until,
+    }
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.future.poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => this.until.deadline.poll(&this.until.timers, cx).map(|()| None),
+        }
     }
 }
 
 impl Node {
     /// Awaits a future for at most `timeout`; `None` if that is not enough.
-    pub(crate) async fn timeout<F: Future>(
-        &self,
-        timeout: Duration,
-        future: F,
-    ) -> Option<F::Output> {
-        let mut future = pin!(future);
-        let mut until = Until { deadline: Deadline::patient(timeout), timers: self.timers() };
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => until.deadline.poll(until.timers, cx).map(|()| None),
-        })
-        .await
+    pub(crate) fn timeout<F: Future>(&self, within: Duration, future: F) -> Timed<F> {
+        timeout(Arc::clone(self.timers()), within, future)
     }
 }
