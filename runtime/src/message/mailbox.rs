@@ -35,6 +35,10 @@ pub const CAPACITY_DEFAULT: usize = 65_536;
 /// one, whatever their count. One message is always taken. 64 MiB: four of the largest.
 pub const REMOTE_BYTES_MAX: usize = 64 << 20;
 
+/// How many messages wait when a sender looks at the clock for the age of the oldest. Count. A look
+/// for each batch, under the lock, halved the rate of four senders.
+const LOOKED_AT_EVERY: u64 = 64;
+
 /// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
 const IDLE_SLOTS_MAX: usize = 32;
 
@@ -63,8 +67,8 @@ struct State<M> {
     /// Encoded bytes of what came from other nodes: in the queue, and in the actor's hand.
     queue_bytes: usize,
     in_hand_bytes: usize,
-    /// When the oldest message of the queue, and of the batch in hand, began to wait. A message that
-    /// finds the actor idle does not wait, and costs no look at the clock.
+    /// Since when messages of the queue, and of the batch in hand, have been seen to wait: since the
+    /// first look at them from outside, or since they were many.
     queued_at: Option<Instant>,
     in_hand_at: Option<Instant>,
     /// The actor, when it waits.
@@ -270,12 +274,12 @@ impl<M> Mailbox<M> {
 
     /// How full it is, and for how long the oldest message has waited.
     pub(crate) fn fill(&self) -> Fill {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let handled = self.handled();
         let len = state.pushed.saturating_sub(handled);
         let in_hand = len.saturating_sub(state.queued);
-        let since = if in_hand > 0 { state.in_hand_at } else { state.queued_at };
-        let oldest = since.filter(|_| len > 0).map(|since| since.elapsed());
+        let since = if in_hand > 0 { &mut state.in_hand_at } else { &mut state.queued_at };
+        let oldest = (len > 0).then(|| since.get_or_insert_with(Instant::now).elapsed());
         Fill {
             len,
             handled,
@@ -319,7 +323,7 @@ impl<M> State<M> {
 }
 
 fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
-    if state.queued_at.is_none() && (state.idle.is_none() || !state.queue.is_empty()) {
+    if state.queued == LOOKED_AT_EVERY && state.queued_at.is_none() {
         state.queued_at = Some(Instant::now());
     }
     state.pushed += 1;

@@ -18,8 +18,8 @@ pub struct ActorInfo {
     pub mailbox_len: u64,
     /// Messages its mailbox holds.
     pub mailbox_capacity: u64,
-    /// For how long the oldest of them has waited; `None` if none has. A message that found the actor
-    /// idle does not wait.
+    /// For how long the oldest of them has waited at least; `None` if none waits. Counted from the first
+    /// look at it by this function, or from when 64 waited, since a clock for each would cost too much.
     pub oldest: Option<Duration>,
     /// Messages taken out of the mailbox since it began, with those that were put off.
     pub handled: u64,

@@ -151,6 +151,7 @@ async fn the_age_of_the_oldest_message_can_be_read() {
     busy(&node, &keeper).await;
     assert_eq!(node.actor_info(keeper.any()).unwrap().oldest, None, "nothing waits behind it");
     keeper.keep(1).unwrap();
+    assert_eq!(node.actor_info(keeper.any()).unwrap().oldest, Some(Duration::ZERO), "first look");
     tokio::time::sleep(Duration::from_secs(3)).await;
     keeper.keep(2).unwrap();
     let oldest = node.actor_info(keeper.any()).unwrap().oldest.unwrap();
