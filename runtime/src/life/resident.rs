@@ -96,6 +96,9 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
         cell.mailbox.take(&mut batch.0).await?;
         while let Some(item) = batch.0.pop_front() {
             if let Some(item) = postpone(actor, cell, item, &mut postponed) {
+                if item.is_message() {
+                    cell.mailbox.note_handled();
+                }
                 handle(actor, cx, cell, item).await?;
             }
             if cx.has_next() || !postponed.is_empty() {
@@ -182,7 +185,7 @@ async fn follow_up<A: Actor>(
             actor.info(info, cx).await?;
         } else if let Some(message) = postponed.take_ready(actor) {
             cell.mailbox.note_postponed(postponed.len());
-            handle_again(actor, cx, cell, message).await?;
+            handle(actor, cx, cell, message).await?;
         } else {
             break;
         }
@@ -191,20 +194,8 @@ async fn follow_up<A: Actor>(
     Ok(())
 }
 
-async fn handle<A: Actor>(
-    actor: &mut A,
-    cx: &mut Cx<A>,
-    cell: &ActorCell<A>,
-    item: Item<A::Message>,
-) -> Result<()> {
-    if item.is_message() {
-        cell.mailbox.note_handled();
-    }
-    handle_again(actor, cx, cell, item).await
-}
-
 /// Handles what has left the mailbox.
-async fn handle_again<A: Actor>(
+async fn handle<A: Actor>(
     actor: &mut A,
     cx: &mut Cx<A>,
     cell: &ActorCell<A>,
