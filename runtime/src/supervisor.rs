@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::actor::Result;
 use crate::actor::context::Cx;
-use crate::actor::info::Exit;
+use crate::actor::info::{Event, Exit, Info};
 use crate::message::reply::Reply;
 use crate::node::alarm::Alarm;
 use crate::pid::AnyPid;
@@ -182,6 +182,13 @@ impl Supervisor {
         self.decide(Input::End(reason.clone()), cx);
         self.end(cx).await;
     }
+}
+
+/// Puts an event into the mailbox of a supervisor of this node; `None` if it is gone.
+fn tell(supervisor: &AnyPid, event: impl Event) -> Option<()> {
+    let cell = supervisor.home().local_cell(supervisor.serial())?;
+    cell.push_info(Info::new(event));
+    Some(())
 }
 
 /// The supervisors of [`SupervisorSpec`], by strategy.

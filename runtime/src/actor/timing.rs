@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::actor::info::{Event, Info};
 use crate::life::cell::AnyCell;
 use crate::node::Node;
-use crate::node::timers::{Ring, TimerKey};
+use crate::node::timers::{Ring, TimerKey, moment};
 
 /// Shortest period of an interval. A shorter one is raised to it.
 pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
@@ -134,8 +134,7 @@ impl ActorTimers {
 
     fn set(&self, after: Duration, what: What) -> TimerRef {
         let timer = TimerRef(self.node.next_ref());
-        let now = Instant::now();
-        let due = now.checked_add(after).unwrap_or(now + FAR);
+        let due = moment(Instant::now(), after);
         let mut set = self.set.lock();
         let key = self.ring_at(timer, due);
         set.insert(timer, Timer { due, key, what });
@@ -152,11 +151,8 @@ impl ActorTimers {
 fn next_due(due: Instant, period: Duration, now: Instant) -> Instant {
     let behind = now.saturating_duration_since(due).as_nanos() / period.as_nanos().max(1);
     let periods = u32::try_from(behind).unwrap_or(u32::MAX - 1) + 1;
-    due.checked_add(period.saturating_mul(periods)).unwrap_or(now + FAR)
+    moment(due, period.saturating_mul(periods))
 }
-
-/// Stands for a time that no clock can hold: some thirty years.
-pub(crate) const FAR: Duration = Duration::from_secs(1_000_000_000);
 
 /// A timer is due: its actor is told.
 pub(crate) fn ring(cell: &dyn AnyCell, timer: TimerRef) {

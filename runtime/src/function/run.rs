@@ -96,13 +96,13 @@ impl<F: RemoteFunction> Run<F> {
     async fn ask(self) -> Result<F::Output, RunError> {
         let Self { node, place, args, timeout } = self;
         let answer = if place == *node.name() {
-            tokio::time::timeout(timeout, run_here::<F>(&node, args)).await
+            node.timeout(timeout, run_here::<F>(&node, args)).await
         } else {
             let mut bytes = Vec::new();
             wire::append(&args, &mut bytes)
                 .map_err(|error| RunError::BadArguments(error.to_string()))?;
             drop(args);
-            tokio::time::timeout(timeout, run_there::<F>(&node, &place, &bytes)).await
+            node.timeout(timeout, run_there::<F>(&node, &place, &bytes)).await
         };
         answer.unwrap_or(Err(RunError::Timeout))
     }

@@ -1,6 +1,5 @@
 //! The life of one actor, as the future that its task runs: init, messages, end.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -245,10 +244,7 @@ impl<F: Future> Future for Caught<F> {
         let future = self.project().future;
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(panic) => {
-                let payload: &(dyn Any + Send) = &*panic;
-                Poll::Ready(Err(ExitReason::panicked(payload)))
-            }
+            Err(panic) => Poll::Ready(Err(ExitReason::panicked(&*panic))),
         }
     }
 }

@@ -37,7 +37,7 @@ pub const REMOTE_BYTES_MAX: usize = 64 << 20;
 
 /// How many messages wait when a sender looks at the clock for the age of the oldest. Count. A look
 /// for each batch, under the lock, halved the rate of four senders.
-const LOOKED_AT_EVERY: u64 = 64;
+const LOOKED_AT_LEN: u64 = 64;
 
 /// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
 const IDLE_SLOTS_MAX: usize = 32;
@@ -126,17 +126,17 @@ impl<M> Mailbox<M> {
             return Err(Refused::Closed(message));
         }
         let mut dropped = None;
-        if !state.has_bytes(bytes) && self.overflow == Overflow::DropOldest {
-            return Err(Refused::Full(message));
-        }
-        if !self.has_room(&mut state, bytes) {
+        let has_bytes = state.has_bytes(bytes);
+        if !has_bytes || !self.has_room(&mut state) {
             match self.overflow {
-                Overflow::Refuse | Overflow::Wait => return Err(Refused::Full(message)),
+                Overflow::DropOldest if has_bytes => dropped = state.take_oldest(),
+                Overflow::Refuse | Overflow::Wait | Overflow::DropOldest => {
+                    return Err(Refused::Full(message));
+                }
                 Overflow::DropNewest => {
                     state.dropped += 1;
                     return Ok(Some(message));
                 }
-                Overflow::DropOldest => dropped = state.take_oldest(),
             }
         }
         state.queue_bytes += bytes;
@@ -155,7 +155,7 @@ impl<M> Mailbox<M> {
             if state.closed || state.drain.is_some() {
                 return Poll::Ready(Err(message));
             }
-            if !self.has_room(&mut state, 0) {
+            if !self.has_room(&mut state) {
                 if !state.senders.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.senders.push(cx.waker().clone());
                 }
@@ -290,10 +290,7 @@ impl<M> Mailbox<M> {
         }
     }
 
-    fn has_room(&self, state: &mut State<M>, bytes: usize) -> bool {
-        if !state.has_bytes(bytes) {
-            return false;
-        }
+    fn has_room(&self, state: &mut State<M>) -> bool {
         if self.overflow == Overflow::DropOldest {
             return state.queued < self.capacity;
         }
@@ -323,7 +320,7 @@ impl<M> State<M> {
 }
 
 fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
-    if state.queued == LOOKED_AT_EVERY && state.queued_at.is_none() {
+    if state.queued == LOOKED_AT_LEN && state.queued_at.is_none() {
         state.queued_at = Some(Instant::now());
     }
     state.pushed += 1;

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::Node;
 use crate::actor::Actor;
-use crate::actor::timing::FAR;
 use crate::bond::monitor::Monitor;
 use crate::bond::signal::Signal;
 use crate::error::SpawnError;
@@ -19,7 +18,7 @@ use crate::life::hosting;
 use crate::life::resident::{self, Ending};
 use crate::life::spawn::Options;
 use crate::node::names::RegisterError;
-use crate::node::timers::{Ring, TimerKey};
+use crate::node::timers::{Ring, TimerKey, moment};
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
 use crate::supervisor::Supervisor;
@@ -79,8 +78,7 @@ impl Node {
         after: Duration,
         message: A::Message,
     ) -> DelayedCast {
-        let (now, pid) = (Instant::now(), pid.clone());
-        let node = self.clone();
+        let (node, pid) = (self.clone(), pid.clone());
         // A task of its own: encoding and dropping a message is the program's code, which may panic.
         let cast = move || {
             node.run(async move {
@@ -89,7 +87,7 @@ impl Node {
                 }
             });
         };
-        let (due, cast) = (now.checked_add(after).unwrap_or(now + FAR), Box::new(cast));
+        let (due, cast) = (moment(Instant::now(), after), Box::new(cast));
         DelayedCast { node: self.clone(), key: self.set_timer(due, Ring::Act(cast)) }
     }
 
@@ -136,14 +134,14 @@ impl Node {
                 ends(&self.actors()).await;
             }
         };
-        if tokio::time::timeout(time, in_order).await.is_ok() {
+        if self.timeout(time, in_order).await.is_some() {
             return;
         }
         let left = self.actors();
         tracing::warn!(node = %self.name(), left = left.len(), "killed: the shutdown took too long");
         let ended = ends(&left);
         left.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
-        let _ = tokio::time::timeout(KILL_GRACE, ended).await;
+        let _ = self.timeout(KILL_GRACE, ended).await;
         if is_first {
             self.end_sessions().await;
             self.0.extensions.clear();
@@ -175,7 +173,7 @@ impl Node {
         for cell in supervisors.iter().chain(&others) {
             cell.stop(ExitReason::Shutdown);
         }
-        if tokio::time::timeout(SHUTDOWN_GRACE, others_end).await.is_err() {
+        if self.timeout(SHUTDOWN_GRACE, others_end).await.is_none() {
             others.iter().for_each(|cell| cell.core().kill(ExitReason::Killed));
         }
         supervisors_end.await;

@@ -29,6 +29,14 @@ use crate::node::Node;
 /// Timers rung before the task lets others run. Count.
 const RUNG_AT_ONCE: usize = 1024;
 
+/// Stands for a time that no clock can hold: some thirty years.
+const FAR: Duration = Duration::from_secs(1_000_000_000);
+
+/// The moment `after` another one, or as far from it as a clock can say.
+pub(crate) fn moment(from: Instant, after: Duration) -> Instant {
+    from.checked_add(after).unwrap_or(from + FAR)
+}
+
 /// What happens when a timer is due.
 pub(crate) enum Ring {
     Wake(Waker),

@@ -20,7 +20,7 @@ pub(crate) async fn whereis(
     place: &NodeId,
     name: &str,
 ) -> Result<Option<AnyPid>, CallError> {
-    let answer = tokio::time::timeout(CALL_TIMEOUT_DEFAULT, ask_whereis(node, place, name));
+    let answer = node.timeout(CALL_TIMEOUT_DEFAULT, ask_whereis(node, place, name));
     answer.await.unwrap_or(Err(CallError::Timeout))
 }
 

@@ -33,6 +33,17 @@ const CONNECTING_BYTES_MAX: usize = 1 << 20;
 /// Writes the payload of an envelope.
 pub(crate) type PutPayload<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>;
 
+/// Writes a whole envelope: its header, then its payload.
+fn enveloped(
+    header: &Header,
+    payload: PutPayload<'_>,
+) -> impl FnMut(&mut Vec<u8>) -> Result<(), postcard::Error> {
+    move |out| {
+        wire::put(header, out)?;
+        payload(out)
+    }
+}
+
 /// Takes the answer of a remote call or spawn.
 pub(crate) trait ReplySlot: Send {
     /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
@@ -146,15 +157,13 @@ impl Peer {
             let node = &self.instance.node;
             return Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")));
         }
-        if let Some(node) = self.owner().filter(|_| trace::is_wanted()) {
-            let traced = Header::Traced(trace::outgoing(&node));
-            let mut inner = |out: &mut Vec<u8>| {
-                wire::put(header, out)?;
-                payload(out)
-            };
-            return self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner);
-        }
-        self.send_over(session, lane, Urgency::Refusable, header, payload)
+        let traced = trace::is_wanted().then(|| self.owner()).flatten();
+        let Some(node) = traced else {
+            return self.send_over(session, lane, Urgency::Refusable, header, payload);
+        };
+        let traced = Header::Traced(trace::outgoing(&node));
+        let mut inner = enveloped(header, payload);
+        self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner)
     }
 
     /// Sends one envelope, connecting first where that is possible.
@@ -190,12 +199,8 @@ impl Peer {
         header: &Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        let mut encode = |out: &mut Vec<u8>| {
-            wire::put(header, out)?;
-            payload(out)
-        };
         outlet
-            .send(lane, urgency, &mut encode)
+            .send(lane, urgency, &mut enveloped(header, payload))
             .map_err(|error| CastError::from_outlet(error, &self.instance.node))
     }
 
@@ -225,8 +230,7 @@ impl Peer {
             return Err(no_connection());
         };
         let mut envelope = Vec::new();
-        wire::put(header, &mut envelope)
-            .and_then(|()| payload(&mut envelope))
+        enveloped(header, payload)(&mut envelope)
             .map_err(|error| CastError::BadMessage(error.to_string()))?;
         let full = kept.envelopes.len() >= CONNECTING_ENVELOPES_MAX
             || kept.bytes + envelope.len() > CONNECTING_BYTES_MAX;

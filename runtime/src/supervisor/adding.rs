@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::child::ChildSpec;
-use super::{Asker, Supervisor};
-use crate::actor::info::Info;
+use super::{Asker, Supervisor, tell};
 use crate::error::SpawnError;
 use crate::message::reply::Reply;
 use crate::pid::{AnyPid, Pid};
@@ -53,8 +52,7 @@ impl Pid<Supervisor> {
     pub async fn start_child(&self, spec: ChildSpec) -> Result<AnyPid, StartChildError> {
         let gone = || StartChildError::NoSupervisor;
         let (reply, answer) = Reply::pair();
-        let cell = self.any().home().local_cell(self.any().serial()).ok_or_else(gone)?;
-        cell.push_info(Info::new(AddChild { spec, reply }));
+        tell(self.any(), AddChild { spec, reply }).ok_or_else(gone)?;
         answer.await.map_err(|_| gone())?.map_err(|_| gone())?
     }
 }

@@ -10,9 +10,8 @@ use super::child::{Birthplace, ChildSpec};
 use super::handover::Slot;
 use super::reports::Kind;
 use super::stopping::stop;
-use super::{Asker, Supervisor};
+use super::{Asker, Supervisor, tell};
 use crate::actor::context::Cx;
-use crate::actor::info::Info;
 use crate::error::SpawnError;
 use crate::identity::NodeId;
 use crate::node::Node;
@@ -161,13 +160,9 @@ impl Supervisor {
     /// Has the deadline of the decisions said to this actor.
     fn set_alarm(&self, cx: &Cx<Self>) {
         let (at, me) = (self.state.deadline().map(|at| self.started + at), cx.pid());
-        self.alarm.set(cx.node(), at, move || push(me.any(), Info::new(Elapsed)));
-    }
-}
-
-fn push(pid: &AnyPid, info: Info) {
-    if let Some(cell) = pid.home().local_cell(pid.serial()) {
-        cell.push_info(info);
+        self.alarm.set(cx.node(), at, move || {
+            let _ = tell(me.any(), Elapsed);
+        });
     }
 }
 

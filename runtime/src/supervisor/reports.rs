@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::actor::info::Info;
+use super::tell;
 use crate::error::SpawnError;
 use crate::pid::AnyPid;
 use crate::proto::supervision::{ChildKey, Input};
@@ -48,9 +48,7 @@ impl Reports {
     fn push(&self, input: Input) {
         self.queue.0.lock().push(input);
         self.queue.1.notify_one();
-        if let Some(cell) = self.supervisor.home().local_cell(self.supervisor.serial()) {
-            cell.push_info(Info::new(Reported));
-        }
+        let _ = tell(&self.supervisor, Reported);
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
         Shutdown::Brutal => {}
         Shutdown::After(time) => {
             node.stop(pid, ExitReason::Shutdown);
-            if tokio::time::timeout(time, &mut ended).await.is_ok() {
+            if node.timeout(time, &mut ended).await.is_some() {
                 return;
             }
             tracing::warn!(%pid, "killed: it did not stop in time");
@@ -26,7 +26,7 @@ pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
         }
     }
     node.kill(pid);
-    let _ = tokio::time::timeout(KILL_TIME, ended).await;
+    let _ = node.timeout(KILL_TIME, ended).await;
 }
 
 /// How long a killed child is waited for: one that never awaits cannot be killed, and must not keep

@@ -11,15 +11,12 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::waits::WAIT_MIN;
-use super::{Ring, TimerKey, Timers};
+use super::{Ring, TimerKey, Timers, moment};
 use crate::node::Node;
 
 /// A deadline is met late by at most this part of its timeout, and at most 64 ms, so that those that
 /// follow each other share a tick.
 const SLACK_PART: u64 = 64;
-
-/// Stands for a timeout that no clock can hold: some thirty years.
-const FAR: Duration = Duration::from_secs(1_000_000_000);
 
 /// Sets a timer only when it is polled. Who polls it must cancel it: it does not hold the timers that
 /// it is set in.
@@ -47,8 +44,7 @@ impl Deadline {
     pub(crate) fn after(timeout: Duration) -> Self {
         let slack = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX) / SLACK_PART;
         let granule_ms = 1 << slack.clamp(1, 64).ilog2();
-        let now = Instant::now();
-        let at = now.checked_add(timeout).unwrap_or(now + FAR);
+        let at = moment(Instant::now(), timeout);
         Self { when: When::At { at, granule_ms }, set: None }
     }
 
