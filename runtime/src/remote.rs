@@ -7,6 +7,7 @@ pub(crate) mod ingress;
 pub(crate) mod lookup;
 mod named;
 pub(crate) mod on;
+pub(crate) mod pause;
 pub(crate) mod peer;
 pub(crate) mod together;
 pub(crate) mod wire;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -15,12 +16,13 @@ use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
 use crate::node::timers::Timers;
-use crate::node::types::Schemas;
+use crate::node::types::PeerSchemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{LaneKey, Outlet, Urgency};
 use crate::remote::decoding::Source;
-use crate::remote::wire::{self, CallRef, Header, MethodKey};
+use crate::remote::pause::Pauses;
+use crate::remote::wire::{self, CallRef, Header, MethodKey, MethodRef};
 
 /// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
 /// with `Overloaded`.
@@ -73,6 +75,10 @@ pub(crate) struct Peer {
     slots: Mutex<BTreeMap<CallRef, Box<dyn ReplySlot>>>,
     /// Serials of local actors that have links or monitors there.
     bonded: Mutex<BTreeSet<u64>>,
+    /// The receivers there that can take no more now.
+    pub(crate) pauses: Pauses,
+    /// How many sessions there have been.
+    sessions: AtomicU64,
 }
 
 enum Route {
@@ -84,7 +90,7 @@ enum Route {
 /// A session that is up.
 pub(crate) struct Session {
     pub(crate) outlet: Arc<dyn Outlet>,
-    pub(crate) schemas: Schemas,
+    pub(crate) schemas: PeerSchemas,
 }
 
 struct Kept {
@@ -109,6 +115,8 @@ impl Peer {
             route: RwLock::new(Route::Down),
             slots: Mutex::default(),
             bonded: Mutex::default(),
+            pauses: Pauses::default(),
+            sessions: AtomicU64::new(0),
         }
     }
 
@@ -141,28 +149,33 @@ impl Peer {
         self.owner()?.cell(serial)
     }
 
-    /// Sends a cast or call of a method, refused before anything is sent if the other side, as far as
-    /// its schema is known, does not have that method.
+    /// Sends a cast or call of a method, refused before anything is sent if the receiver can take no
+    /// more now, or if the other side, as far as its schema is known, does not have that method.
     pub(crate) fn send_method(
         self: &Arc<Self>,
         lane: LaneKey,
         (type_name, key): (&str, MethodKey),
-        header: &Header,
+        header: impl FnOnce(MethodRef) -> Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        let session = self.session();
-        if let Some(session) = &session
-            && !session.schemas.allows(type_name, key)
-        {
-            let node = &self.instance.node;
-            return Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")));
+        if self.pauses.is_paused(lane) {
+            return Err(CastError::Overloaded);
         }
+        let session = self.session();
+        let method = match &session {
+            Some(session) => session.schemas.find(type_name, key).ok_or_else(|| {
+                let node = &self.instance.node;
+                CastError::BadMessage(format!("{type_name} has another schema on {node}"))
+            })?,
+            None => MethodRef::Keyed(key),
+        };
+        let header = header(method);
         let traced = trace::is_wanted().then(|| self.owner()).flatten();
         let Some(node) = traced else {
-            return self.send_over(session, lane, Urgency::Refusable, header, payload);
+            return self.send_over(session, lane, Urgency::Refusable, &header, payload);
         };
         let traced = Header::Traced(trace::outgoing(&node));
-        let mut inner = enveloped(header, payload);
+        let mut inner = enveloped(&header, payload);
         self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner)
     }
 
@@ -242,8 +255,10 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until a refused envelope has a chance: the lane has room, or there is no session.
+    /// Waits until a refused envelope has a chance: the receiver and the lane have room, or there is no
+    /// session.
     pub(crate) async fn ready(&self, lane: LaneKey) {
+        self.pauses.ready(lane).await;
         let ready = match &*self.route.read() {
             Route::Up(session) => Some(session.outlet.ready(lane)),
             Route::Down | Route::Connecting(_) => None,
@@ -254,8 +269,14 @@ impl Peer {
         }
     }
 
+    /// Which of its sessions there is or was last.
+    pub(crate) fn session_number(&self) -> u64 {
+        self.sessions.load(Ordering::Acquire)
+    }
+
     /// A session is made: what was kept goes first.
     pub(crate) fn set_up(&self, session: Session) {
+        self.sessions.fetch_add(1, Ordering::AcqRel);
         let mut route = self.route.write();
         if let Route::Connecting(kept) = &mut *route {
             for (lane, envelope) in std::mem::take(&mut kept.envelopes) {
@@ -274,6 +295,7 @@ impl Peer {
     /// The session was lost: everything that hung on it fails.
     pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
         *self.route.write() = Route::Down;
+        self.pauses.clear();
         self.fail(node, reason);
     }
 
