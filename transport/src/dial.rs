@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::greet::{self, Expect};
-use crate::hub::{Hub, LANES, Step};
+use crate::hub::{Hub, Step};
 use crate::pipe::{Connection, DialError};
 use crate::proto::handshake::{Agreement, Claim, Dialler, Failure, Output};
 use crate::proto::peers::{Input, SessionKey};
@@ -132,17 +132,16 @@ impl<R: Receiver> DialLoop<R> {
         let Some(address) = self.hub.address(&self.node) else {
             return Err(TryError::Final(ConnectError::NoAddress(self.node.clone())));
         };
-        for lane in 0..LANES {
+        let (mut lane, mut lanes) = (CONTROL_LANE, self.hub.settings.party.lanes);
+        while lane < lanes {
             let connection = self.hub.settings.pipe.dial(&address).await;
             let mut connection = connection.map_err(|error| self.unreachable(&address, error))?;
-            let claim = Claim {
-                peer: self.hub.settings.party.me.clone(),
-                session: key.id,
-                lane,
-                lanes: LANES,
-            };
+            let claim =
+                Claim { peer: self.hub.settings.party.me.clone(), session: key.id, lane, lanes };
             let agreement = self.greet(key, &claim, &mut connection).await?;
+            lanes = agreement.lanes;
             self.hub.join(key, lane, connection, agreement);
+            lane += 1;
         }
         Ok(())
     }

@@ -27,14 +27,6 @@ use crate::session::{Delivery, Session, drive_session};
 use crate::transport::Spawner;
 use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
 
-/// Lanes of a session for envelopes. The control lane comes on top.
-pub const USER_LANES: u8 = 1;
-
-/// Lanes of a session that this node dials.
-pub(crate) const LANES: u8 = 1 + USER_LANES;
-
-const _: () = assert!(LANES <= LANES_MAX);
-
 /// Addresses that a node remembers. Beyond that, those learnt of new nodes are not remembered, and
 /// connecting to them takes an address. 16 times the largest cluster we mean to run.
 pub const ADDRESSES_MAX: usize = 16 << 10;
@@ -194,7 +186,8 @@ impl<R: Receiver> Hub<R> {
 
     /// Asks what a dial loop is to do. `id` names the session if it is to dial.
     pub(crate) fn next_step(self: &Arc<Self>, node: &NodeId, id: u64) -> Step {
-        let connect = Input::Connect { node: node.clone(), id, lanes: LANES };
+        let lanes = self.settings.party.lanes;
+        let connect = Input::Connect { node: node.clone(), id, lanes };
         match self.change(|_| connect) {
             (Some(Output::Dial { key, .. }), Some(abandoned)) => Step::Try(key, abandoned),
             (Some(Output::Busy), _) => Step::Wait,
@@ -219,14 +212,14 @@ impl<R: Receiver> Hub<R> {
         connection: Connection,
         agreement: Agreement,
     ) {
-        let peer = agreement.peer.clone();
+        let (peer, lanes) = (agreement.peer.clone(), agreement.lanes);
         self.change(|board| {
             let parked = board.parked.entry((peer.node.clone(), key)).or_default();
             parked.lanes.insert(lane, connection);
             if lane == CONTROL_LANE {
                 parked.agreement = Some(agreement);
             }
-            Input::Joined { peer, key, lane }
+            Input::Joined { peer, key, lane, lanes }
         });
     }
 

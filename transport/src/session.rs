@@ -1,7 +1,7 @@
 //! One live session: its lanes, and the future that drives it from up to down.
 //!
 //! ```text
-//!   runtime ─▶ Outlet::send ─▶ Lane ─▶ writer task ─▶ socket
+//!   runtime ─▶ Outlet::send ─▶ Lane, Bulk ─▶ writer task ─▶ socket
 //!   runtime ◀─ deliver ◀──────────── reader task ◀── socket
 //!                    heard, sent, ended ─▶ proto::session ─▶ heartbeat, goodbye, closed
 //! ```
@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
+use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::hub::Hub;
 use crate::lane::{AppendError, Lane};
 use crate::pipe::Connection;
@@ -28,21 +29,39 @@ use crate::proto::handshake::Agreement;
 use crate::proto::peers::SessionKey;
 use crate::proto::session::{Input, Output, State};
 use crate::receiver::{Receiver, SessionReceiver};
-use crate::wire::FrameKind;
+use crate::scratch::with_buffer;
+use crate::wire::{CONTROL_LANE, FrameKind};
 
+mod bulk;
 mod reader;
 mod writer;
+
+pub use bulk::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
+use bulk::{Bulk, Progress};
 
 /// What senders, readers, writers and the driver of a session share.
 #[derive(Debug)]
 pub(crate) struct Session {
     clock: Clock,
     state: Mutex<State>,
-    /// The control lane first.
-    lanes: Arc<[Lane]>,
+    /// The control lane first, the bulk lane last.
+    lanes: Vec<Lane>,
+    bulk: Bulk,
+    /// What is delivered of each lane.
+    progress: Vec<Progress>,
+    /// The last frame of the bulk lane, while other frames are still to be written.
+    goodbye: Mutex<Option<Vec<u8>>>,
     closed: OnceLock<DownReason>,
     /// The session is closed, or its deadline has come nearer.
     changed: Notify,
+}
+
+/// What a lane is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Control,
+    User,
+    Bulk,
 }
 
 impl Session {
@@ -51,6 +70,9 @@ impl Session {
             clock,
             state: Mutex::new(State::new(clock.now(), lanes, heartbeat, silent)),
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            bulk: Bulk::default(),
+            progress: (0..lanes).map(|_| Progress::default()).collect(),
+            goodbye: Mutex::default(),
             closed: OnceLock::new(),
             changed: Notify::new(),
         })
@@ -74,17 +96,45 @@ impl Session {
             Output::Heartbeat { lane } => {
                 if let Some(lane) = self.lanes.get(usize::from(*lane)) {
                     // Refused only if the lane is at its end, or so full that it speaks anyway.
-                    let _ = lane.append(FrameKind::Heartbeat, Urgency::Refusable, &mut |_| Ok(()));
+                    let _ = lane.say(FrameKind::Heartbeat, &[]);
                 }
             }
             Output::Goodbye(goodbye) => {
                 let body = postcard::to_allocvec(goodbye).unwrap_or_default();
-                self.lanes.iter().for_each(|lane| lane.finish(&body));
+                if let Some((bulk, others)) = self.lanes.split_last() {
+                    others.iter().for_each(|lane| lane.finish(&body));
+                    self.bulk.close();
+                    *self.goodbye.lock() = Some(body);
+                    bulk.nudge();
+                }
             }
             Output::Closed(reason) => {
                 let _ = self.closed.set(reason.clone());
-                self.lanes.iter().for_each(Lane::close);
+                self.close_lanes();
             }
+        }
+    }
+
+    /// Says goodbye on the bulk lane, if it is time and all is written.
+    fn finish_bulk(&self, lane: &Lane) {
+        let mut goodbye = self.goodbye.lock();
+        if goodbye.is_some() && self.bulk.is_written() {
+            lane.finish(&goodbye.take().unwrap_or_default());
+        }
+    }
+
+    fn close_lanes(&self) {
+        self.bulk.close();
+        self.lanes.iter().for_each(Lane::close);
+    }
+
+    /// Tells the peer that a message of the bulk lane is delivered.
+    fn confirm(&self, message: u32) {
+        let body = postcard::to_allocvec(&message).unwrap_or_default();
+        if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE))
+            && control.say(FrameKind::Delivered, &body) == Err(AppendError::Overflowed)
+        {
+            self.handle(Input::Overflowed);
         }
     }
 
@@ -105,10 +155,53 @@ impl Session {
         }
     }
 
-    fn user_lane(&self, key: LaneKey) -> Option<(usize, &Lane)> {
-        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(1)?;
-        let at = 1 + usize::try_from(key.0.checked_rem(user_lanes)?).ok()?;
-        self.lanes.get(at).map(|lane| (at, lane))
+    /// What a lane is for.
+    fn way(&self, lane: u8) -> Way {
+        match usize::from(lane) {
+            0 => Way::Control,
+            lane if lane + 1 == self.lanes.len() => Way::Bulk,
+            _ => Way::User,
+        }
+    }
+
+    /// One more frame of a lane is delivered.
+    fn note_delivered(&self, lane: u8) {
+        if let Some(progress) = self.progress.get(usize::from(lane)) {
+            progress.step();
+        }
+    }
+
+    /// Waits until so many frames of a lane are delivered.
+    async fn delivered(&self, lane: u8, frames: u32) {
+        if let Some(progress) = self.progress.get(usize::from(lane)) {
+            progress.reaches(frames).await;
+        }
+    }
+
+    /// The user lane of a receiver: not the first lane, and not the last.
+    fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
+        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
+        let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;
+        self.lanes.get(usize::from(at)).map(|lane| (at, lane))
+    }
+
+    fn append(
+        &self,
+        key: LaneKey,
+        urgency: Urgency,
+        envelope: &mut Vec<u8>,
+    ) -> Result<(), AppendError> {
+        let Some((at, lane)) = self.user_lane(key) else {
+            return Err(AppendError::Refused(OutletError::Closed));
+        };
+        if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
+            return lane.append(urgency, envelope);
+        }
+        self.bulk.push(key.0, urgency, (at, lane), std::mem::take(envelope))?;
+        if let Some(bulk) = self.lanes.last() {
+            bulk.nudge();
+        }
+        Ok(())
     }
 }
 
@@ -119,10 +212,11 @@ impl Outlet for Session {
         urgency: Urgency,
         encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
     ) -> Result<(), OutletError> {
-        let Some((_, lane)) = self.user_lane(lane) else {
-            return Err(OutletError::Closed);
-        };
-        match lane.append(FrameKind::Envelope, urgency, encode) {
+        let appended = with_buffer(|envelope| match encode(envelope) {
+            Ok(()) => self.append(lane, urgency, envelope),
+            Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),
+        });
+        match appended {
             Ok(()) => Ok(()),
             Err(AppendError::Refused(error)) => Err(error),
             Err(AppendError::Overflowed) => {
@@ -132,13 +226,12 @@ impl Outlet for Session {
         }
     }
 
-    fn ready(&self, lane: LaneKey) -> BoxFuture<'static, ()> {
-        let at = self.user_lane(lane).map(|(at, _)| at);
-        let lanes = self.lanes.clone();
+    fn ready(self: Arc<Self>, key: LaneKey) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            if let Some(lane) = at.and_then(|at| lanes.get(at)) {
+            if let Some((_, lane)) = self.user_lane(key) {
                 lane.ready().await;
             }
+            self.bulk.ready().await;
         })
     }
 
@@ -161,7 +254,7 @@ impl<R: Receiver> Drop for Delivery<R> {
     fn drop(&mut self) {
         // Without a reason, the future that drove the session was dropped.
         self.session.handle(Input::Close(DownReason::Closed));
-        self.session.lanes.iter().for_each(Lane::close);
+        self.session.close_lanes();
         let reason = self.session.closed.get_or_init(|| DownReason::Closed);
         if let Some(receiver) = self.receiver.get() {
             tracing::info!(peer = %self.peer.node, %reason, "session down");

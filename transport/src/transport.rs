@@ -18,10 +18,12 @@ use crate::proto::handshake::Party;
 use crate::proto::peers::Input;
 use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
-use crate::wire::Pulse;
+use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
 
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod long_messages;
 #[cfg(test)]
 mod tests;
 
@@ -47,11 +49,18 @@ pub struct TransportConfig {
     pub heartbeat: Duration,
     /// How many heartbeats may be missed before a peer is taken for dead. At least 1. 5.
     pub missed_max: u32,
+    /// Lanes for messages that a session with another node may have; the fewer of both ends count. 1 to
+    /// 14; what is outside counts as the nearest. The receiver of a message decides its lane. More of
+    /// them use more cores for one peer, and each is a connection of its own. 1.
+    pub user_lanes: u8,
     /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
     pub connect_timeout: Duration,
     /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
     pub spawner: Option<Spawner>,
 }
+
+/// Most user lanes of a session.
+const USER_LANES_MAX: u8 = LANES_MAX - (LANES_MIN - 1);
 
 impl TransportConfig {
     /// A node that does not listen, with defaults for the rest.
@@ -63,6 +72,7 @@ impl TransportConfig {
             hidden: false,
             heartbeat: Duration::from_secs(1),
             missed_max: 5,
+            user_lanes: 1,
             connect_timeout: Duration::from_secs(5),
             spawner: None,
         }
@@ -219,7 +229,13 @@ pub(crate) async fn open<R: Receiver>(
         None => None,
     };
     let settings = Settings {
-        party: Party { me: receiver.local().clone(), hidden: config.hidden, pulse },
+        party: Party {
+            me: receiver.local().clone(),
+            hidden: config.hidden,
+            pulse,
+            lanes: USER_LANES_MAX.min(config.user_lanes).max(1) + LANES_MIN - 1,
+            unpacks: false,
+        },
         cookie: config.cookie,
         connect_timeout: config.connect_timeout,
         pipe,

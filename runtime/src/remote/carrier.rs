@@ -17,6 +17,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::identity::{NodeId, NodeInstance};
 use crate::reason::DownReason;
@@ -70,7 +71,7 @@ pub trait Outlet: Send + Sync + fmt::Debug + 'static {
     ) -> Result<(), OutletError>;
 
     /// Waits until the lane is below its soft limit, or the session is closed.
-    fn ready(&self, lane: LaneKey) -> BoxFuture<'static, ()>;
+    fn ready(self: Arc<Self>, lane: LaneKey) -> BoxFuture<'static, ()>;
 
     /// Ends the session. [`SessionIngress::down`](crate::SessionIngress::down) follows.
     fn close(&self, reason: DownReason);

@@ -260,7 +260,7 @@ impl Peer {
     pub(crate) async fn ready(&self, lane: LaneKey) {
         self.pauses.ready(lane).await;
         let ready = match &*self.route.read() {
-            Route::Up(session) => Some(session.outlet.ready(lane)),
+            Route::Up(session) => Some(Arc::clone(&session.outlet).ready(lane)),
             Route::Down | Route::Connecting(_) => None,
         };
         match ready {

@@ -39,6 +39,10 @@ pub struct Party {
     pub hidden: bool,
     /// What it asks of sessions.
     pub pulse: Pulse,
+    /// How many lanes its sessions may have.
+    pub lanes: u8,
+    /// Whether it can read packed frames.
+    pub unpacks: bool,
 }
 
 /// What a handshake wants done.
@@ -81,6 +85,10 @@ pub struct Agreement {
     pub heartbeat: Duration,
     /// The longer silent period of both ends.
     pub silent: Duration,
+    /// How many lanes the session has.
+    pub lanes: u8,
+    /// Whether both ends can read packed frames.
+    pub unpacks: bool,
     /// What the other runtime says of itself.
     pub greeting: Vec<u8>,
 }
@@ -115,6 +123,8 @@ fn agreement(peer: &Party, me: &Party, greeting: Vec<u8>) -> Agreement {
         hidden: peer.hidden || me.hidden,
         heartbeat: longer(peer.pulse.heartbeat_ms, me.pulse.heartbeat_ms),
         silent: longer(peer.pulse.silent_ms, me.pulse.silent_ms),
+        lanes: peer.lanes.min(me.lanes),
+        unpacks: peer.unpacks && me.unpacks,
         greeting,
     }
 }

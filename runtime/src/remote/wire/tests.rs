@@ -20,10 +20,7 @@ fn headers_have_golden_bytes() {
     let table: Vec<(Header, &[u8])> = vec![
         (Header::Cast { to: 300, method: listed }, &[0, 172, 2, 128, 1]),
         (Header::Cast { to: 300, method: keyed }, &[0, 172, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
-        (
-            Header::CastNamed { to: name(), method: keyed },
-            &[1, 1, 110, 0, 1, 2, 3, 4, 5, 6, 7, 8],
-        ),
+        (Header::CastNamed { to: name(), method: keyed }, &[1, 1, 110, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
         (
             Header::Call { to: 1, method: listed, call, deadline_ms: 5000 },
             &[2, 1, 128, 1, 172, 2, 136, 39],

@@ -10,11 +10,13 @@ fn party(name: &str, heartbeat_ms: u32) -> Party {
         me: instance(name, 1),
         hidden: false,
         pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
+        lanes: 3,
+        unpacks: true,
     }
 }
 
 fn claim(lane: u8) -> Claim {
-    Claim { peer: instance("a@h", 1), session: 5, lane, lanes: 2 }
+    Claim { peer: instance("a@h", 1), session: 5, lane, lanes: 3 }
 }
 
 fn dialler(cookie: &[u8], wanted: &str) -> Dialler {

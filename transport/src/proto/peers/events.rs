@@ -33,7 +33,7 @@ pub enum Input {
         node: NodeId,
         /// Random, and new.
         id: u64,
-        /// How many lanes it is going to have.
+        /// How many lanes it is going to have at most.
         lanes: u8,
     },
     /// This node wants the session gone.
@@ -55,6 +55,8 @@ pub enum Input {
         key: SessionKey,
         /// Which lane.
         lane: u8,
+        /// How many lanes both ends agreed on.
+        lanes: u8,
     },
     /// An attempt came to nothing. Late ones do no harm.
     Failed {

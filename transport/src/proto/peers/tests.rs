@@ -39,7 +39,7 @@ impl Node {
 
     fn join(&mut self, node: &str, incarnation: u64, key: SessionKey, lane: u8) -> Vec<Output> {
         let peer = instance(node, incarnation);
-        self.handle(Input::Joined { peer, key, lane })
+        self.handle(Input::Joined { peer, key, lane, lanes: 2 })
     }
 
     /// Accepts a whole session.
