@@ -26,6 +26,7 @@ use starlings_runtime::{
     actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
+use tokio::runtime::Handle;
 
 use crate::builder::StartNodeError;
 use crate::inspector::Inspector;
@@ -124,14 +125,16 @@ pub fn address(node: &Node) -> Option<String> {
 /// it leaves to [`Listener`], which can be restarted.
 fn supervised_on(node: &Node) -> Spawner {
     let (node, sessions) = (node.clone(), AtomicU64::new(1));
+    // It is called from the transport's threads too.
+    let runtime = Handle::current();
     Arc::new(move |what, future| match what {
         "listener" => drop(future),
         "session" => {
             let id = format!("session-{}", sessions.fetch_add(1, Ordering::Relaxed));
             let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
-            tokio::spawn(supervise(node.clone(), id, hosted));
+            runtime.spawn(supervise(node.clone(), id, hosted));
         }
-        _ => drop(tokio::spawn(future)),
+        _ => drop(runtime.spawn(future)),
     })
 }
 

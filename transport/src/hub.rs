@@ -24,6 +24,7 @@ use crate::proto::peers::{self, Input, Output, SessionKey};
 use crate::proto::session;
 use crate::receiver::Receiver;
 use crate::session::{Delivery, Session, drive_session};
+use crate::threads::Threads;
 use crate::transport::Spawner;
 use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
 
@@ -49,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) pipe: Arc<dyn Pipe>,
     pub(crate) spawner: Spawner,
+    pub(crate) threads: Threads,
 }
 
 /// What a dial loop is to do next.
@@ -338,8 +340,17 @@ impl<R: Receiver> Hub<R> {
         effects.starts.push((delivery, lanes, agreement));
     }
 
+    /// Runs a future on the transport's threads, for as long as the spawner lets it.
     pub(crate) fn spawn(&self, what: &'static str, future: BoxFuture<'static, ()>) {
-        (self.settings.spawner)(what, future);
+        (self.settings.spawner)(what, self.on_threads(future));
+    }
+
+    pub(crate) fn on_threads(&self, future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        let running = self.settings.threads.run(future);
+        Box::pin(async move {
+            // A task that panicked has told of it.
+            let _ = running.await;
+        })
     }
 }
 

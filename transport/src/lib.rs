@@ -34,6 +34,7 @@ mod scratch;
 mod session;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod transport;
 
 pub use cookie::{Cookie, Prover};

@@ -4,6 +4,7 @@
 //! business of sessions. What every pipe has to keep is pinned by `pipe/tests.rs`, which runs over
 //! all of them.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 
@@ -48,11 +49,45 @@ pub trait PipeListener: Send + Sync + fmt::Debug + 'static {
 /// One open connection. Dropping both halves closes it.
 pub struct Connection {
     /// What comes in.
-    pub read: Box<dyn AsyncRead + Send + Unpin>,
+    pub read: Box<dyn ReadHalf>,
     /// What goes out. Shutting it down ends what the other end reads.
-    pub write: Box<dyn AsyncWrite + Send + Unpin>,
+    pub write: Box<dyn WriteHalf>,
     /// Who is at the other end, for logs.
     pub remote_address: String,
+}
+
+impl Connection {
+    /// Has the runtime that it is called in watch it from now on, if that matters to its pipe; any
+    /// other goes on to be watched by the one it was opened in.
+    pub(crate) fn rehome(self) -> io::Result<Self> {
+        let Self { read, write, remote_address } = self;
+        let (read, write) = tcp::rehome(read, write)?;
+        Ok(Self { read, write, remote_address })
+    }
+}
+
+/// The reading half of a connection.
+pub trait ReadHalf: AsyncRead + Send + Unpin + Any {
+    /// Itself, whatever it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// The writing half of a connection.
+pub trait WriteHalf: AsyncWrite + Send + Unpin + Any {
+    /// Itself, whatever it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: AsyncRead + Send + Unpin + Any> ReadHalf for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl<T: AsyncWrite + Send + Unpin + Any> WriteHalf for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
 }
 
 impl fmt::Debug for Connection {

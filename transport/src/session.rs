@@ -93,10 +93,10 @@ impl Session {
 
     fn perform(&self, output: &Output) {
         match output {
-            Output::Heartbeat { lane } => {
-                if let Some(lane) = self.lanes.get(usize::from(*lane)) {
+            Output::Heartbeat => {
+                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
                     // Refused only if the lane is at its end, or so full that it speaks anyway.
-                    let _ = lane.say(FrameKind::Heartbeat, &[]);
+                    let _ = control.say(FrameKind::Heartbeat, &[]);
                 }
             }
             Output::Goodbye(goodbye) => {
@@ -291,10 +291,26 @@ pub(crate) async fn drive_session<R: Receiver>(
     }
     tracing::info!(peer = %delivery.peer.node, incarnation = %delivery.peer.incarnation, "session up");
     delivery.hub.announce(&delivery.peer.node, delivery.key);
-    let mut tasks = JoinSet::new();
+    let (mut tasks, threads) = (JoinSet::new(), &delivery.hub.settings.threads);
     for (lane, connection) in (0..).zip(lanes) {
-        tasks.spawn(reader::drive_reader(delivery.clone(), lane, connection.read));
-        tasks.spawn(writer::drive_writer(session.clone(), lane, connection.write));
+        let place = match session.way(lane) {
+            Way::Control => threads.own(),
+            Way::User | Way::Bulk => threads.program(),
+        };
+        let moved = {
+            let _there = place.enter();
+            connection.rehome()
+        };
+        match moved {
+            Ok(Connection { read, write, .. }) => {
+                tasks.spawn_on(reader::drive_reader(delivery.clone(), lane, read), place);
+                tasks.spawn_on(writer::drive_writer(session.clone(), lane, write), place);
+            }
+            Err(error) => {
+                tracing::warn!(lane, %error, "a connection could not be moved");
+                session.handle(Input::LaneEnded { lane });
+            }
+        }
     }
     session.drive(&mut tasks).await;
     tasks.shutdown().await;

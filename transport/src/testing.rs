@@ -147,6 +147,10 @@ impl Node {
             Net::Tcp => "127.0.0.1:0".to_owned(),
             Net::Memory(_) => format!("memory:{name}"),
         });
+        if matches!(net, Net::Memory(_)) {
+            // The clock of the test is that of the node.
+            config.threads = 0;
+        }
         let mut greeting = format!("greeting of {name}").into_bytes();
         change(&mut config, &mut greeting);
         let runtime = FakeRuntime {

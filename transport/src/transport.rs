@@ -18,6 +18,7 @@ use crate::proto::handshake::Party;
 use crate::proto::peers::Input;
 use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
+use crate::threads::Threads;
 use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
 
 #[cfg(test)]
@@ -53,6 +54,10 @@ pub struct TransportConfig {
     /// 14; what is outside counts as the nearest. The receiver of a message decides its lane. More of
     /// them use more cores for one peer, and each is a connection of its own. 1.
     pub user_lanes: u8,
+    /// Threads that handshakes and heartbeats have for themselves, so that actors which block theirs do
+    /// not make the node look dead. 0: they share those of the runtime that the transport is started
+    /// in, and such actors do. 1.
+    pub threads: usize,
     /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
     pub connect_timeout: Duration,
     /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
@@ -73,6 +78,7 @@ impl TransportConfig {
             heartbeat: Duration::from_secs(1),
             missed_max: 5,
             user_lanes: 1,
+            threads: 1,
             connect_timeout: Duration::from_secs(5),
             spawner: None,
         }
@@ -113,6 +119,9 @@ pub enum StartError {
     /// The heartbeat, or the silent period that it makes, is none or too long.
     #[error("the heartbeat and the silent period are between 1 ms and 49 days")]
     BadHeartbeat,
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address:?}: {why}")]
     Listen {
@@ -171,7 +180,7 @@ impl Transport {
     /// # Cancel safety
     /// The bound socket lives on: connections wait until it is driven again.
     pub fn drive_listener(self: &Arc<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(listener::drive_listener(self.hub.clone()))
+        self.hub.on_threads(Box::pin(listener::drive_listener(self.hub.clone())))
     }
 }
 
@@ -221,11 +230,16 @@ pub(crate) async fn open<R: Receiver>(
     if config.cookie.is_empty() {
         return Err(StartError::EmptyCookie);
     }
+    let threads = Threads::start(config.threads).map_err(StartError::Threads)?;
     let listener = match config.listen {
-        Some(address) => match pipe.listen(&address).await {
-            Ok(listener) => Some(Arc::from(listener)),
-            Err(why) => return Err(StartError::Listen { address, why }),
-        },
+        Some(address) => {
+            let listening = threads.run(pipe.listen(&address)).await;
+            let ended = || Err(io::Error::other("the pipe panicked"));
+            match listening.unwrap_or_else(ended) {
+                Ok(listener) => Some(Arc::from(listener)),
+                Err(why) => return Err(StartError::Listen { address, why }),
+            }
+        }
         None => None,
     };
     let settings = Settings {
@@ -240,6 +254,7 @@ pub(crate) async fn open<R: Receiver>(
         connect_timeout: config.connect_timeout,
         pipe,
         spawner: config.spawner.unwrap_or_else(tokio_spawner),
+        threads,
     };
     let hub = Hub::new(settings, receiver, listener);
     hub.spawn("listener", Box::pin(listener::drive_listener(hub.clone())));

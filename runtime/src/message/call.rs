@@ -25,7 +25,8 @@ use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{BoxFuture, LaneKey};
 use crate::remote::decoding::{self, Source};
-use crate::remote::peer::{Peer, ReplySlot};
+use crate::remote::peer::Peer;
+use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, CallRef, Header};
 
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.

@@ -17,13 +17,12 @@ use crate::life::cell::AnyCell;
 use crate::life::spawn::Options;
 use crate::message::mailbox::Verdict;
 use crate::message::reply::CallBack;
-use crate::message::trace;
 use crate::node::Node;
 use crate::node::types::Schemas;
 use crate::pid::AnyPid;
 use crate::reason::DownReason;
 use crate::remote::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
-use crate::remote::decoding::{self, Decoding, Source};
+use crate::remote::decoding::Source;
 use crate::remote::lookup::lane_of;
 use crate::remote::peer::{Peer, Session};
 use crate::remote::wire::{self, CallRef, Header, MethodKey, MethodRef, SpawnRequest};
@@ -91,20 +90,6 @@ pub struct SessionIngress {
 }
 
 impl SessionIngress {
-    /// Takes one envelope to its receiver: see [`Batch::deliver`].
-    ///
-    /// # Errors
-    /// As [`Batch::deliver`].
-    pub fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        self.batch().deliver(envelope)
-    }
-
-    /// Begins to take envelopes that came in together. What they have in common is looked up once.
-    #[must_use]
-    pub fn batch(&self) -> Batch<'_> {
-        Batch { session: self, _decoding: decoding::decoding(self.source()) }
-    }
-
     /// The session has ended; call it after the last `deliver`. What hung on it fails, and
     /// subscribers see `NodeDown`. Only the first call counts.
     pub fn down(&self, reason: DownReason) {
@@ -113,7 +98,12 @@ impl SessionIngress {
         }
     }
 
-    fn on_casts(&self, key: LaneKey, cell: Option<&Arc<dyn AnyCell>>, casts: &[Cast<'_>]) {
+    pub(super) fn on_casts(
+        &self,
+        key: LaneKey,
+        cell: Option<&Arc<dyn AnyCell>>,
+        casts: &[Cast<'_>],
+    ) {
         match cell {
             Some(cell) => self.on_verdict(key, cell.deliver_casts(self.source(), key, casts)),
             None => {
@@ -123,7 +113,7 @@ impl SessionIngress {
         }
     }
 
-    fn on_header(&self, header: Header, tail: &[u8]) -> Result<(), ProtocolViolation> {
+    pub(super) fn on_header(&self, header: Header, tail: &[u8]) -> Result<(), ProtocolViolation> {
         match header {
             Header::Cast { to, method } => {
                 let cast = [(self.method(method)?, tail)];
@@ -177,7 +167,7 @@ impl SessionIngress {
         Ok(())
     }
 
-    fn method(&self, method: MethodRef) -> Result<MethodKey, ProtocolViolation> {
+    pub(super) fn method(&self, method: MethodRef) -> Result<MethodKey, ProtocolViolation> {
         let key = self.node.types().method(method);
         key.ok_or_else(|| ProtocolViolation(format!("{method:?} is no method here")))
     }
@@ -254,7 +244,11 @@ impl SessionIngress {
         }
     }
 
-    fn source(&self) -> Source<'_> {
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) fn source(&self) -> Source<'_> {
         Source { node: &self.node, from: &self.peer }
     }
 
@@ -309,85 +303,4 @@ impl SessionIngress {
     fn named(&self, name: &str) -> Option<Arc<dyn AnyCell>> {
         self.node.cell(self.node.whereis(name)?.serial())
     }
-}
-
-/// Envelopes of one lane that came in together. Not to be kept over an await: it marks its thread as
-/// decoding for this session.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    session: &'a SessionIngress,
-    _decoding: Decoding,
-}
-
-/// Casts to one receiver that come in at once are handed to it together. Count. Enough that what it
-/// costs to find the receiver and to lock its mailbox does not show, few enough that it can begin.
-const TOGETHER_MAX: usize = 256;
-
-/// Casts that follow each other and have the same receiver.
-#[derive(Default)]
-struct Together<'e> {
-    to: u64,
-    casts: Vec<Cast<'e>>,
-}
-
-impl Batch<'_> {
-    /// Takes one envelope to its receiver: see [`Batch::deliver_all`].
-    ///
-    /// # Errors
-    /// As [`Batch::deliver_all`].
-    pub fn deliver(&mut self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        self.deliver_all([envelope])
-    }
-
-    /// Takes envelopes to their receivers. Readers of different lanes may do so at once; each lane in
-    /// order.
-    ///
-    /// # Errors
-    /// An envelope does not decode, or names what this session does not know; those before it are
-    /// delivered. A payload that does not decode is no violation: it is answered.
-    pub fn deliver_all<'e>(
-        &mut self,
-        envelopes: impl IntoIterator<Item = &'e [u8]>,
-    ) -> Result<(), ProtocolViolation> {
-        let mut together = Together::default();
-        let outcome = envelopes.into_iter().try_for_each(|envelope| {
-            let Some((to, method, payload)) = wire::split_cast(envelope) else {
-                self.hand_over(&mut together);
-                return self.deliver_one(envelope);
-            };
-            if to != together.to || together.casts.len() >= TOGETHER_MAX {
-                self.hand_over(&mut together);
-                together.to = to;
-            }
-            together.casts.push((self.session.method(method)?, payload));
-            Ok(())
-        });
-        self.hand_over(&mut together);
-        outcome
-    }
-
-    fn hand_over(&self, together: &mut Together<'_>) {
-        if !together.casts.is_empty() {
-            let cell = self.session.node.cell(together.to);
-            self.session.on_casts(LaneKey(together.to), cell.as_ref(), &together.casts);
-            together.casts.clear();
-        }
-    }
-
-    fn deliver_one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        let (header, tail) = split(envelope)?;
-        let Header::Traced(trace) = header else {
-            return self.session.on_header(header, tail);
-        };
-        let _delivers = trace::is_wanted().then(|| trace::deliver(trace));
-        let (header, tail) = split(tail)?;
-        if !matches!(header, Header::Cast { .. } | Header::CastNamed { .. } | Header::Call { .. }) {
-            return Err(ProtocolViolation("a trace of what is no message".to_owned()));
-        }
-        self.session.on_header(header, tail)
-    }
-}
-
-fn split(envelope: &[u8]) -> Result<(Header, &[u8]), ProtocolViolation> {
-    wire::split(envelope).map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))
 }

@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::remote::carrier::{LaneKey, Urgency};
 use crate::remote::decoding::Source;
-use crate::remote::peer::ReplySlot;
+use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(

@@ -3,15 +3,14 @@
 //! Every bound pid of that life shares one `Peer`. A `Peer` stays the same over several sessions
 //! with that life; what hangs on a session (calls, links, monitors) fails when the session does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::error::{CallError, CastError, SpawnError};
-use crate::function::error::RunError;
+use crate::error::CastError;
 use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
@@ -20,9 +19,9 @@ use crate::node::types::PeerSchemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{LaneKey, Outlet, Urgency};
-use crate::remote::decoding::Source;
 use crate::remote::pause::Pauses;
-use crate::remote::wire::{self, CallRef, Header, MethodKey, MethodRef};
+use crate::remote::slots::Slots;
+use crate::remote::wire::{self, Header, MethodKey, MethodRef};
 
 /// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
 /// with `Overloaded`.
@@ -46,24 +45,6 @@ fn enveloped(
     }
 }
 
-/// Takes the answer of a remote call or spawn.
-pub(crate) trait ReplySlot: Send {
-    /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
-    fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>);
-
-    /// The outcome of a spawn. What did not ask for one takes it as an answer that does not decode.
-    fn spawned(self: Box<Self>, source: Source<'_>, outcome: Result<u64, SpawnError>) {
-        let _ = outcome;
-        self.fill(source, Err(CallError::BadMessage("a spawn was answered".to_owned())));
-    }
-
-    /// A run has no output. As above.
-    fn run_failed(self: Box<Self>, source: Source<'_>, error: RunError) {
-        let _ = error;
-        self.fill(source, Err(CallError::BadMessage("a run was answered".to_owned())));
-    }
-}
-
 pub(crate) struct Peer {
     instance: NodeInstance,
     own: bool,
@@ -72,7 +53,7 @@ pub(crate) struct Peer {
     timers: Option<Arc<Timers>>,
     route: RwLock<Route>,
     /// What waits for an answer from there.
-    slots: Mutex<BTreeMap<CallRef, Box<dyn ReplySlot>>>,
+    pub(super) slots: Slots,
     /// Serials of local actors that have links or monitors there.
     bonded: Mutex<BTreeSet<u64>>,
     /// The receivers there that can take no more now.
@@ -113,7 +94,7 @@ impl Peer {
             node,
             timers,
             route: RwLock::new(Route::Down),
-            slots: Mutex::default(),
+            slots: Slots::default(),
             bonded: Mutex::default(),
             pauses: Pauses::default(),
             sessions: AtomicU64::new(0),
@@ -314,15 +295,7 @@ impl Peer {
     }
 
     fn fail(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
-        let slots = std::mem::take(&mut *self.slots.lock());
-        for slot in slots.into_values() {
-            let error = if *reason == ExitReason::NoProc {
-                CallError::NoProc
-            } else {
-                CallError::NoConnection(self.instance.node.clone())
-            };
-            slot.fill(Source { node, from: self }, Err(error));
-        }
+        self.fail_slots(node, reason);
         let bonded = std::mem::take(&mut *self.bonded.lock());
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
             cell.on_node_down(node, &self.instance, reason);
@@ -336,24 +309,6 @@ impl Peer {
         }
     }
 
-    pub(crate) fn wait_for(&self, call: CallRef, slot: Box<dyn ReplySlot>) {
-        self.slots.lock().insert(call, slot);
-    }
-
-    /// Stops waiting when the asker does: the slot goes with the returned guard.
-    pub(crate) fn forget_later(self: &Arc<Self>, call: CallRef) -> Forget {
-        Forget { peer: Arc::clone(self), call }
-    }
-
-    pub(crate) fn take_slot(&self, call: CallRef) -> Option<Box<dyn ReplySlot>> {
-        self.slots.lock().remove(&call)
-    }
-
-    /// How many answers from there are waited for.
-    pub(crate) fn awaited(&self) -> usize {
-        self.slots.lock().len()
-    }
-
     /// Notes that a local actor has a link or monitor there, to be told when the node goes.
     pub(crate) fn bond(&self, serial: u64) {
         self.bonded.lock().insert(serial);
@@ -361,18 +316,6 @@ impl Peer {
 
     pub(crate) fn unbond(&self, serial: u64) {
         self.bonded.lock().remove(&serial);
-    }
-}
-
-/// Takes a slot away when it is dropped.
-pub(crate) struct Forget {
-    peer: Arc<Peer>,
-    call: CallRef,
-}
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        drop(self.peer.take_slot(self.call));
     }
 }
 

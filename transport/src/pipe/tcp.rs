@@ -1,11 +1,26 @@
 //! TCP. Addresses have the form `host:port`.
 
+use std::any::Any;
 use std::io;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use starlings_runtime::BoxFuture;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
-use super::{Connection, DialError, Pipe, PipeListener};
+use super::{Connection, DialError, Pipe, PipeListener, ReadHalf, WriteHalf};
+
+/// How long a connection is idle before the system looks whether the other end is there. Heartbeats
+/// find a dead peer long before; this finds one dead connection among several of a session.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// How long the system waits for an answer before it looks again.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long what was written may go unacknowledged, or meet a full buffer at the other end, before the
+/// system ends the connection. A program that reads nothing for a minute is not busy, but stuck.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
 
 /// The network, by TCP.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,9 +89,32 @@ impl PipeListener for Listener {
     }
 }
 
+/// Moves the halves of a TCP connection to the runtime that this is called in; others stay as they are.
+pub(super) fn rehome(
+    read: Box<dyn ReadHalf>,
+    write: Box<dyn WriteHalf>,
+) -> io::Result<(Box<dyn ReadHalf>, Box<dyn WriteHalf>)> {
+    if !(&*read as &dyn Any).is::<OwnedReadHalf>() {
+        return Ok((read, write));
+    }
+    let halves = (read.into_any().downcast(), write.into_any().downcast());
+    let (Ok(read), Ok(write)) = halves else {
+        return Err(io::Error::other("halves of different connections"));
+    };
+    let (read, write): (Box<OwnedReadHalf>, Box<OwnedWriteHalf>) = (read, write);
+    let stream = read.reunite(*write).map_err(io::Error::other)?;
+    let (read, write) = TcpStream::from_std(stream.into_std()?)?.into_split();
+    Ok((Box::new(read), Box::new(write)))
+}
+
 fn connection(stream: TcpStream, remote_address: String) -> io::Result<Connection> {
     // Writers gather by themselves; waiting for more would only add delay.
     stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     let (read, write) = stream.into_split();
     Ok(Connection { read: Box::new(read), write: Box::new(write), remote_address })
 }

@@ -49,7 +49,9 @@ pub(super) async fn drive_reader<R: Receiver>(
                 return session.handle(Input::LaneEnded { lane });
             }
         }
-        session.handle(Input::Heard { lane });
+        if session.way(lane) == Way::Control {
+            session.handle(Input::Heard);
+        }
         match deliver_all(&delivery, lane, &mut inflow).await {
             Ok(Next::End) => return,
             Ok(Next::Frames | Next::Whole(_)) => {}

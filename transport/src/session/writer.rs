@@ -35,14 +35,14 @@ async fn write_all(
     out: &Lane,
     to: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
-    let is_bulk = session.way(lane) == Way::Bulk;
+    let way = session.way(lane);
     let mut batch = Vec::new();
     let mut piece = None;
     loop {
         match out.take(&mut batch) {
             Some(Work::Write) => to.write_all(&batch).await?,
             Some(Work::Finish | Work::Stop) => return to.shutdown().await,
-            None if is_bulk => {
+            None if way == Way::Bulk => {
                 piece = piece.or_else(|| session.bulk.next_piece());
                 match piece.take() {
                     None => {
@@ -67,7 +67,9 @@ async fn write_all(
         }
         to.flush().await?;
         out.written();
-        session.handle(Input::Sent { lane });
+        if way == Way::Control {
+            session.handle(Input::Sent);
+        }
     }
 }
 

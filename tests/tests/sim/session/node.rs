@@ -138,6 +138,8 @@ impl Node {
                 me,
                 hidden: false,
                 pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
+                lanes: LANES,
+                unpacks: false,
             },
             random,
             pending: BTreeMap::new(),
@@ -284,7 +286,7 @@ impl Node {
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
                 let peer = agreement.peer;
-                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
+                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane, lanes: LANES });
                 // The control lane first: only then does the listener know the session.
                 let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
                 if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
@@ -427,7 +429,9 @@ impl Node {
             return self.tell(node, session::Input::Violated(gap.to_string()));
         }
         let key = live.key;
-        self.tell(node, session::Input::Heard { lane });
+        if lane == CONTROL_LANE {
+            self.tell(node, session::Input::Heard);
+        }
         match frame {
             Frame::Envelope(envelope) => self.out.push(Output::Delivered(key, envelope)),
             Frame::Heartbeat => {}
@@ -446,7 +450,7 @@ impl Node {
         live.state.handle(self.now, input, &mut outbox);
         for output in outbox {
             match output {
-                session::Output::Heartbeat { lane } => self.write(node, lane, Frame::Heartbeat),
+                session::Output::Heartbeat => self.write(node, CONTROL_LANE, Frame::Heartbeat),
                 session::Output::Goodbye(goodbye) => {
                     for lane in 0..LANES {
                         self.write(node, lane, Frame::Goodbye(goodbye));
@@ -509,7 +513,9 @@ impl Node {
         let (connection, seq) = (at.connection, at.out_seq);
         at.out_seq += 1;
         self.send(connection, Message::Frame(seq, frame));
-        self.tell(node, session::Input::Sent { lane });
+        if lane == CONTROL_LANE {
+            self.tell(node, session::Input::Sent);
+        }
     }
 
     fn send(&mut self, connection: ConnectionId, message: Message) {

@@ -26,24 +26,23 @@ fn handle(state: &mut State, now: Duration, input: Input) -> Vec<Output> {
 fn idle_lane_beats_and_busy_lane_does_not() {
     let mut state = open();
     assert_eq!(state.deadline(), Some(at(1000)));
-    handle(&mut state, at(900), Input::Sent { lane: 1 });
-    let outputs = handle(&mut state, at(1000), Input::Elapsed);
-    assert_eq!(outputs, [Output::Heartbeat { lane: 0 }]);
+    handle(&mut state, at(900), Input::Sent);
     assert_eq!(state.deadline(), Some(at(1900)));
+    assert_eq!(handle(&mut state, at(1000), Input::Elapsed), []);
+    assert_eq!(handle(&mut state, at(1900), Input::Elapsed), [Output::Heartbeat]);
+    assert_eq!(state.deadline(), Some(at(2900)));
 }
 
 #[test]
-fn lane_that_is_silent_ends_the_session_though_others_speak() {
-    for silent in [0, 1] {
-        let mut state = open();
-        for now in 1..=5 {
-            handle(&mut state, at(now * 1000 - 1), Input::Heard { lane: 1 - silent });
-            let outputs = handle(&mut state, at(now * 1000), Input::Elapsed);
-            let closed = Output::Closed(DownReason::HeartbeatTimeout);
-            assert_eq!(outputs.contains(&closed), now == 5, "after {now} s");
-        }
-        assert_eq!(state.deadline(), None);
+fn silence_of_the_peer_ends_the_session() {
+    let mut state = open();
+    handle(&mut state, at(900), Input::Heard);
+    for now in 1..=5 {
+        assert_eq!(handle(&mut state, at(now * 1000), Input::Elapsed), [Output::Heartbeat]);
     }
+    let outputs = handle(&mut state, at(5900), Input::Elapsed);
+    assert_eq!(outputs, [Output::Closed(DownReason::HeartbeatTimeout)]);
+    assert_eq!(state.deadline(), None);
 }
 
 #[test]
