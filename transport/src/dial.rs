@@ -32,6 +32,9 @@ pub(crate) async fn connect<R: Receiver>(
     if node == hub.settings.party.me.node {
         return Err(ConnectError::SelfConnect(node));
     }
+    if !hub.allows(&node) {
+        return Err(ConnectError::NotAllowed(node));
+    }
     if let Some(address) = address {
         if let Err(why) = hub.settings.pipe.check(&address) {
             return Err(ConnectError::BadAddress { address, why });

@@ -45,6 +45,7 @@ pub(crate) const HEADER_BYTES: usize = LENGTH_BYTES + 5;
 pub(crate) struct Frame<'a> {
     pub(crate) seq: u32,
     pub(crate) kind: FrameKind,
+    pub(crate) is_packed: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -73,6 +74,25 @@ pub(crate) fn header(body_bytes: usize, seq: u32, kind: FrameKind) -> [u8; HEADE
     let [l0, l1, l2, l3] = length.to_le_bytes();
     let [s0, s1, s2, s3] = seq.to_le_bytes();
     [l0, l1, l2, l3, s0, s1, s2, s3, kind.byte()]
+}
+
+/// Bit of the kind's byte: the body is packed.
+pub(crate) const PACKED: u8 = 0x80;
+
+/// The header of a frame whose body was packed to so many bytes.
+pub(crate) fn packed_header(raw: &[u8; HEADER_BYTES], body_bytes: usize) -> [u8; HEADER_BYTES] {
+    let [.., s0, s1, s2, s3, kind] = *raw;
+    let length = u32::try_from(body_bytes + HEADER_BYTES - LENGTH_BYTES).unwrap_or(u32::MAX);
+    let [l0, l1, l2, l3] = length.to_le_bytes();
+    [l0, l1, l2, l3, s0, s1, s2, s3, kind | PACKED]
+}
+
+/// Splits the first whole frame off: its header, its body, and what follows.
+pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8; HEADER_BYTES], &[u8], &[u8])> {
+    let length = announced(bytes).ok().flatten()?;
+    let (header, rest) = bytes.split_first_chunk()?;
+    let (body, after) = rest.split_at_checked(length + LENGTH_BYTES - HEADER_BYTES)?;
+    Some((header, body, after))
 }
 
 /// Fills in the header of the frame that began at `start`.
@@ -170,9 +190,10 @@ impl Frames {
         let Some(([s0, s1, s2, s3, kind], body)) = frame.split_first_chunk() else {
             return Err(FrameError::TooShort(length));
         };
-        let kind = FrameKind::of(*kind).ok_or(FrameError::UnknownKind(*kind))?;
+        let is_packed = kind & PACKED != 0;
+        let kind = FrameKind::of(kind & !PACKED).ok_or(FrameError::UnknownKind(*kind))?;
         let seq = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
-        Ok(Some(Frame { seq, kind, body }))
+        Ok(Some(Frame { seq, kind, is_packed, body }))
     }
 
     /// Moves the begun frame to the front, and makes room to read on.

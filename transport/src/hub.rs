@@ -13,8 +13,10 @@ use starlings_runtime::{BoxFuture, ConnectError, NodeId, NodeInstance};
 use tokio::sync::{Notify, oneshot, watch};
 
 mod board;
+mod book;
 
 use board::{Board, Effects, Live, Parked};
+pub use book::ADDRESSES_MAX;
 
 use crate::clock::Clock;
 use crate::cookie::Cookie;
@@ -25,12 +27,8 @@ use crate::proto::session;
 use crate::receiver::Receiver;
 use crate::session::{Delivery, Session, drive_session};
 use crate::threads::Threads;
-use crate::transport::Spawner;
+use crate::transport::{AllowPeers, AutoConnect, Spawner};
 use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
-
-/// Addresses that a node remembers. Beyond that, those learnt of new nodes are not remembered, and
-/// connecting to them takes an address. 16 times the largest cluster we mean to run.
-pub const ADDRESSES_MAX: usize = 16 << 10;
 
 /// The shared part of a transport.
 pub(crate) struct Hub<R: Receiver> {
@@ -51,6 +49,9 @@ pub(crate) struct Settings {
     pub(crate) pipe: Arc<dyn Pipe>,
     pub(crate) spawner: Spawner,
     pub(crate) threads: Threads,
+    pub(crate) auto_connect: AutoConnect,
+    pub(crate) allow_peers: Option<AllowPeers>,
+    pub(crate) compress_above: Option<usize>,
 }
 
 /// What a dial loop is to do next.
@@ -82,6 +83,8 @@ impl<R: Receiver> Hub<R> {
                 dials: BTreeSet::new(),
                 waiters: BTreeMap::new(),
                 addresses: BTreeMap::new(),
+                kept: BTreeSet::new(),
+                lost: BTreeSet::new(),
                 listener,
             }),
             stopping: watch::Sender::new(false),
@@ -94,26 +97,24 @@ impl<R: Receiver> Hub<R> {
         &self.receiver
     }
 
-    /// Remembers where a node is.
-    pub(crate) fn learn(&self, node: NodeId, address: String) {
-        let addresses = &mut self.board.lock().addresses;
-        if addresses.len() < ADDRESSES_MAX || addresses.contains_key(&node) {
-            addresses.insert(node, address);
-        } else {
-            tracing::warn!(peer = %node, "address book full");
-        }
-    }
-
-    pub(crate) fn address(&self, node: &NodeId) -> Option<String> {
-        self.board.lock().addresses.get(node).cloned()
-    }
-
     pub(crate) fn listener(&self) -> Option<Arc<dyn PipeListener>> {
         self.board.lock().listener.clone()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         self.board.lock().peers.is_idle()
+    }
+
+    /// Whether it holds no session, no dial, and nobody who waits for one.
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let board = self.board.lock();
+        board.peers.is_idle()
+            && board.parked.is_empty()
+            && board.live.is_empty()
+            && board.tries.is_empty()
+            && board.dials.is_empty()
+            && board.waiters.is_empty()
     }
 
     /// When [`Input::Elapsed`] is due.
@@ -199,6 +200,9 @@ impl<R: Receiver> Hub<R> {
 
     /// Whether a proven dialler gets its lane.
     pub(crate) fn admit(self: &Arc<Self>, claim: Claim) -> Result<(), Refusal> {
+        if !self.allows(&claim.peer.node) {
+            return Err(Refusal::NotAllowed);
+        }
         match self.handle(Input::Claimed(claim)) {
             Some(Output::Admitted) => Ok(()),
             Some(Output::Refused(refusal)) => Err(refusal),
@@ -257,6 +261,9 @@ impl<R: Receiver> Hub<R> {
             {
                 let why = "the session ended before it was up";
                 board.resolve(node, &Err(handshake_failed(node, why)));
+            }
+            if board.addresses.contains_key(node) {
+                board.lost.insert(node.clone());
             }
             let node = node.clone();
             Input::Ended { node, key }
@@ -332,7 +339,8 @@ impl<R: Receiver> Hub<R> {
             return;
         };
         let lane_count = u8::try_from(lanes.len()).unwrap_or(LANES_MAX);
-        let session = Session::new(self.clock, lane_count, agreement.heartbeat, agreement.silent);
+        let pack_above = self.settings.compress_above;
+        let session = Session::new(self.clock, lane_count, &agreement, pack_above);
         let live = Live { key, session: session.clone(), is_announced: false };
         board.live.insert(peer.node.clone(), live);
         let delivery =

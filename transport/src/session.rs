@@ -11,7 +11,6 @@
 //! [`Delivery`] that the driver shares with the readers.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use starlings_runtime::{
@@ -24,6 +23,7 @@ use crate::clock::Clock;
 use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::hub::Hub;
 use crate::lane::{AppendError, Lane};
+use crate::pack::{UnpackError, unpack};
 use crate::pipe::Connection;
 use crate::proto::handshake::Agreement;
 use crate::proto::peers::SessionKey;
@@ -51,6 +51,10 @@ pub(crate) struct Session {
     progress: Vec<Progress>,
     /// The last frame of the bulk lane, while other frames are still to be written.
     goodbye: Mutex<Option<Vec<u8>>>,
+    /// Whether the peer may send packed frames.
+    unpacks: bool,
+    /// From how many bytes on bodies are packed.
+    pack_above: Option<usize>,
     closed: OnceLock<DownReason>,
     /// The session is closed, or its deadline has come nearer.
     changed: Notify,
@@ -65,7 +69,13 @@ enum Way {
 }
 
 impl Session {
-    pub(crate) fn new(clock: Clock, lanes: u8, heartbeat: Duration, silent: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        clock: Clock,
+        lanes: u8,
+        agreement: &Agreement,
+        pack_above: Option<usize>,
+    ) -> Arc<Self> {
+        let Agreement { heartbeat, silent, unpacks, .. } = *agreement;
         Arc::new(Self {
             clock,
             state: Mutex::new(State::new(clock.now(), lanes, heartbeat, silent)),
@@ -73,6 +83,8 @@ impl Session {
             bulk: Bulk::default(),
             progress: (0..lanes).map(|_| Progress::default()).collect(),
             goodbye: Mutex::default(),
+            unpacks,
+            pack_above: pack_above.filter(|_| unpacks),
             closed: OnceLock::new(),
             changed: Notify::new(),
         })
@@ -162,6 +174,10 @@ impl Session {
             lane if lane + 1 == self.lanes.len() => Way::Bulk,
             _ => Way::User,
         }
+    }
+
+    fn unpack(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), UnpackError> {
+        if self.unpacks { unpack(body, out) } else { Err(UnpackError::NotAgreed) }
     }
 
     /// One more frame of a lane is delivered.

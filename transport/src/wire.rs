@@ -153,6 +153,9 @@ pub enum Refusal {
     /// It is on its way out.
     #[error("it is shutting down")]
     ShuttingDown,
+    /// It does not talk to the dialler: see its list of peers.
+    #[error("this node is not allowed there")]
+    NotAllowed,
 }
 
 impl Refusal {
@@ -166,7 +169,8 @@ impl Refusal {
             | Self::WrongCookie
             | Self::Malformed
             | Self::OlderIncarnation
-            | Self::ShuttingDown => false,
+            | Self::ShuttingDown
+            | Self::NotAllowed => false,
         }
     }
 }

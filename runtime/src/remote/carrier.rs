@@ -50,6 +50,10 @@ pub trait Carrier: Send + Sync + fmt::Debug + 'static {
     /// Whether [`Carrier::connect`] without an address could find `node`.
     fn knows(&self, node: &NodeId) -> bool;
 
+    /// Whether what is sent to `node` may have it connected to: its address is known, and the node's
+    /// rules allow it.
+    fn may_connect(&self, node: &NodeId) -> bool;
+
     /// Ends all sessions for [`DownReason::Shutdown`], flushed first, and stops listening.
     fn shutdown(&self) -> BoxFuture<'static, ()>;
 }
@@ -155,6 +159,12 @@ pub enum ConnectError {
     /// This node was started without a transport, or is shutting down.
     #[error("this node has no transport")]
     NoTransport,
+    /// This node does not talk to that one: see its list of peers.
+    #[error("{0} is not allowed here")]
+    NotAllowed(NodeId),
+    /// There is no session, and this node does not make one unasked.
+    #[error("{0} is not connected, and is connected to only when asked for")]
+    NotAutomatic(NodeId),
 }
 
 /// What a transport says of the other side when a session is made.

@@ -13,10 +13,10 @@ use super::{Connection, DialError, Pipe, PipeListener, ReadHalf, WriteHalf};
 
 /// How long a connection is idle before the system looks whether the other end is there. Heartbeats
 /// find a dead peer long before; this finds one dead connection among several of a session.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const PROBE_AFTER: Duration = Duration::from_secs(15);
 
 /// How long the system waits for an answer before it looks again.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long what was written may go unacknowledged, or meet a full buffer at the other end, before the
 /// system ends the connection. A program that reads nothing for a minute is not busy, but stuck.
@@ -111,8 +111,8 @@ fn connection(stream: TcpStream, remote_address: String) -> io::Result<Connectio
     // Writers gather by themselves; waiting for more would only add delay.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
-    socket.set_tcp_keepalive(&keepalive)?;
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL);
+    socket.set_tcp_keepalive(&probes)?;
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     let (read, write) = stream.into_split();

@@ -16,6 +16,7 @@
 //! What this does not do: put one long message aside for a later one of the same key.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ struct Message {
 }
 
 /// What is to be sent next: a head, and a part of a message behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Piece {
     /// Which message it is of.
     pub head: Fragment,
@@ -78,6 +79,12 @@ pub struct Piece {
     pub message: Arc<Vec<u8>>,
     /// Which part of it this is.
     pub range: Range<usize>,
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {:?}, {} bytes", self.range, self.head, self.message.len())
+    }
 }
 
 impl Outgoing {

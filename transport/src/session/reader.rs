@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::AsyncRead;
 
 use super::{Delivery, Session, Way};
-use crate::frame::{Envelopes, Frame, Frames};
+use crate::frame::{Envelopes, Frames};
 use crate::proto::bulk::{Incoming, Whole};
 use crate::proto::session::{Input, Sequence};
 use crate::receiver::{Receiver, SessionReceiver};
@@ -18,6 +18,8 @@ const BURST_BYTES: usize = 1 << 20;
 enum Next {
     /// More of them.
     Frames,
+    /// More of them, after others had their turn.
+    Pause,
     /// A message of the bulk lane, which may have to wait for others, and then more.
     Whole(Whole),
     /// Nothing: that was the last one.
@@ -30,6 +32,9 @@ struct Inflow {
     frames: Frames,
     sequence: Sequence,
     incoming: Incoming,
+    unpacked: Vec<u8>,
+    /// Bytes handled since others had their turn.
+    burst: usize,
 }
 
 pub(super) async fn drive_reader<R: Receiver>(
@@ -39,11 +44,10 @@ pub(super) async fn drive_reader<R: Receiver>(
 ) {
     let session = &*delivery.session;
     let mut inflow = Inflow::default();
-    let mut burst = 0;
     loop {
         match inflow.frames.fill(&mut from).await {
             Ok(0) => return session.handle(Input::LaneEnded { lane }),
-            Ok(bytes) => burst += bytes,
+            Ok(_) => {}
             Err(error) => {
                 tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
                 return session.handle(Input::LaneEnded { lane });
@@ -54,15 +58,11 @@ pub(super) async fn drive_reader<R: Receiver>(
         }
         match deliver_all(&delivery, lane, &mut inflow).await {
             Ok(Next::End) => return,
-            Ok(Next::Frames | Next::Whole(_)) => {}
+            Ok(Next::Frames | Next::Pause | Next::Whole(_)) => {}
             Err(why) => {
                 tracing::warn!(peer = %delivery.peer.node, lane, why, "protocol violated");
                 return session.handle(Input::Violated(why));
             }
-        }
-        if burst >= BURST_BYTES {
-            burst = 0;
-            tokio::task::yield_now().await;
         }
     }
 }
@@ -76,6 +76,7 @@ async fn deliver_all<R: Receiver>(
     loop {
         match deliver_some(delivery, lane, inflow)? {
             Next::Whole(whole) => deliver_whole(delivery, whole).await?,
+            Next::Pause => tokio::task::yield_now().await,
             next @ (Next::Frames | Next::End) => return Ok(next),
         }
     }
@@ -93,38 +94,48 @@ fn deliver_some<R: Receiver>(
     let mut receive = (way == Way::User).then(|| receiver.batch());
     while let Some(frame) = inflow.frames.next().map_err(|error| error.to_string())? {
         inflow.sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
+        let body = if frame.is_packed {
+            session.unpack(frame.body, &mut inflow.unpacked).map_err(|error| error.to_string())?;
+            &inflow.unpacked[..]
+        } else {
+            frame.body
+        };
+        inflow.burst += body.len();
         match (frame.kind, &mut receive) {
             (FrameKind::Envelopes, Some(receive)) => {
-                let mut envelopes = Envelopes::new(frame.body);
+                let mut envelopes = Envelopes::new(body);
                 receive(&mut envelopes).map_err(|violation| violation.to_string())?;
                 if envelopes.is_broken() {
                     return Err("an envelope that ends outside of its frame".to_owned());
                 }
             }
             (FrameKind::Fragment, None) if way == Way::Bulk => {
-                let (head, part) = postcard::take_from_bytes::<Fragment>(frame.body)
+                let (head, part) = postcard::take_from_bytes::<Fragment>(body)
                     .map_err(|error| error.to_string())?;
                 let whole = inflow.incoming.take(head, part).map_err(|error| error.to_string())?;
-                session.note_delivered(lane);
                 if let Some(whole) = whole {
+                    session.note_delivered(lane);
                     return Ok(Next::Whole(whole));
                 }
-                continue;
             }
             (FrameKind::Delivered, None) if way == Way::Control => {
-                let message = wire::decode(frame.body).ok_or("a number that does not decode")?;
+                let message = wire::decode(body).ok_or("a number that does not decode")?;
                 if !session.bulk.on_delivered(message) {
                     return Err(format!("message {message} was never sent"));
                 }
             }
-            (FrameKind::Heartbeat, _) if frame.body.is_empty() => {}
+            (FrameKind::Heartbeat, _) if body.is_empty() => {}
             (FrameKind::Heartbeat, _) => return Err("a heartbeat with a body".to_owned()),
-            (FrameKind::Goodbye, _) => return on_goodbye(session, lane, &frame),
+            (FrameKind::Goodbye, _) => return on_goodbye(session, lane, body),
             (FrameKind::Envelopes | FrameKind::Fragment | FrameKind::Delivered, _) => {
                 return Err(format!("{:?} on lane {lane}", frame.kind));
             }
         }
         session.note_delivered(lane);
+        if inflow.burst >= BURST_BYTES {
+            inflow.burst = 0;
+            return Ok(Next::Pause);
+        }
     }
     Ok(Next::Frames)
 }
@@ -144,8 +155,8 @@ async fn deliver_whole<R: Receiver>(delivery: &Delivery<R>, whole: Whole) -> Res
     Ok(())
 }
 
-fn on_goodbye(session: &Session, lane: u8, frame: &Frame<'_>) -> Result<Next, String> {
-    let goodbye = wire::decode(frame.body).ok_or("a goodbye that does not decode")?;
+fn on_goodbye(session: &Session, lane: u8, body: &[u8]) -> Result<Next, String> {
+    let goodbye = wire::decode(body).ok_or("a goodbye that does not decode")?;
     session.handle(Input::GoodbyeHeard { lane, goodbye });
     Ok(Next::End)
 }

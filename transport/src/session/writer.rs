@@ -10,6 +10,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::{Session, Way};
 use crate::frame;
 use crate::lane::{Lane, Work};
+use crate::pack::pack;
 use crate::proto::bulk::Piece;
 use crate::proto::session::Input;
 use crate::wire::FrameKind;
@@ -40,7 +41,12 @@ async fn write_all(
     let mut piece = None;
     loop {
         match out.take(&mut batch) {
-            Some(Work::Write) => to.write_all(&batch).await?,
+            Some(Work::Write) => {
+                if let Some(above) = session.pack_above {
+                    pack(&mut batch, above);
+                }
+                to.write_all(&batch).await?;
+            }
             Some(Work::Finish | Work::Stop) => return to.shutdown().await,
             None if way == Way::Bulk => {
                 piece = piece.or_else(|| session.bulk.next_piece());
@@ -51,7 +57,7 @@ async fn write_all(
                         continue;
                     }
                     Some(next) => match out.next_seq() {
-                        Some(seq) => write_piece(&next, seq, to).await?,
+                        Some(seq) => write_piece(&next, seq, session.pack_above, to).await?,
                         // Something is to be said first, or the end has come.
                         None => {
                             piece = Some(next);
@@ -66,6 +72,8 @@ async fn write_all(
             }
         }
         to.flush().await?;
+        // A pipe that takes everything at once must not keep other lanes waiting.
+        tokio::task::coop::consume_budget().await;
         out.written();
         if way == Way::Control {
             session.handle(Input::Sent);
@@ -76,10 +84,16 @@ async fn write_all(
 async fn write_piece(
     piece: &Piece,
     seq: u32,
+    pack_above: Option<usize>,
     to: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
     let head = postcard::to_allocvec(&piece.head).map_err(io::Error::other)?;
     let part = piece.message.get(piece.range.clone()).unwrap_or_default();
     let header = frame::header(head.len() + part.len(), seq, FrameKind::Fragment);
+    if let Some(above) = pack_above {
+        let mut frame = [&header[..], &head, part].concat();
+        pack(&mut frame, above);
+        return to.write_all(&frame).await;
+    }
     to.write_all_buf(&mut header.chain(&head[..]).chain(part)).await
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::cookie::Cookie;
-use crate::frame::{FRAME_BYTES_MAX, header, put_envelope};
+use crate::frame::{FRAME_BYTES_MAX, PACKED, header, put_envelope};
 use crate::greet::{self, Expect, HANDSHAKE_BYTES_MAX};
 use crate::pipe::{Connection, MemoryNetwork};
 use crate::proto::handshake::{Claim, Dialler, Output, Party};
@@ -97,7 +97,15 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
     let mut unknown = frame(0, FrameKind::Envelopes, b"");
     unknown[8] = 77;
     let envelope = || envelopes(0, &[b"x"]);
-    let cases: [(&str, u8, Vec<u8>); 18] = [
+    let packed = |body: &[u8]| {
+        let mut bytes = frame(0, FrameKind::Envelopes, body);
+        bytes[8] |= PACKED;
+        bytes
+    };
+    let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 64]].concat();
+    let cases: [(&str, u8, Vec<u8>); 20] = [
+        ("a packed frame that does not unpack", 1, packed(b"xxxxxxxx")),
+        ("a packed frame that expands too far", 1, packed(&bomb)),
         ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
         ("a frame without a header", 1, vec![0; 4]),
         ("a frame of an unknown kind", 1, unknown),

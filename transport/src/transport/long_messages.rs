@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use starlings_runtime::{LaneKey, Outlet, OutletError, Urgency};
 
+use super::TransportConfig;
 use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::testing::{Event, Net, Node};
 
 async fn pair(net: &Net, user_lanes: [u8; 2]) -> (Node, Node) {
-    let [lanes_of_a, lanes_of_b] = user_lanes;
-    let a = Node::start_as(net, "a", 1, |config, _| config.user_lanes = lanes_of_a).await;
-    let b = Node::start_as(net, "b", 1, |config, _| config.user_lanes = lanes_of_b).await;
+    let start = async |name, user_lanes| {
+        let change = |config: &mut TransportConfig, _: &mut Vec<u8>| {
+            config.user_lanes = user_lanes;
+            // Without the feature it changes nothing.
+            config.compress_above = Some(1000);
+        };
+        Node::start_as(net, name, 1, change).await
+    };
+    let (a, b) = (start("a", user_lanes[0]).await, start("b", user_lanes[1]).await);
     a.connect(&b).await.unwrap();
     b.sees_up(&a).await;
     (a, b)

@@ -11,9 +11,11 @@ use tokio::time::{Instant, sleep};
 use super::{Spawner, StartError, TransportConfig};
 use crate::cookie::Cookie;
 use crate::dial;
+use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::lane::LANE_BYTES_SOFT;
 use crate::listener::drive_listener;
 use crate::pipe::MemoryNetwork;
+use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::testing::{BAD_ENVELOPE, BAD_GREETING, Event, Net, Node};
 
 async fn pair(net: &Net) -> (Node, Node) {
@@ -293,20 +295,38 @@ async fn full_lane_refuses_and_overflow_ends_the_session() {
     a.connect(&c).await.unwrap();
     c.sees_up(&a).await;
     network.silence("a", "b");
-    let half = vec![0; LANE_BYTES_SOFT / 2];
-    let refused = (0..10).map(|_| a.send(&b, &half)).find(Result::is_err);
-    assert_eq!(refused, Some(Err(OutletError::Overloaded)));
+    let (short, long) = (vec![0; ENVELOPE_BYTES_MAX], vec![0; LANE_BYTES_SOFT]);
     let outlet = a.outlet(&b);
-    let forced = |_| {
-        outlet.send(LaneKey(0), Urgency::Forced, &mut |out| {
-            out.extend_from_slice(&half);
+    let send = |key, urgency, envelope: &[u8]| {
+        outlet.send(LaneKey(key), urgency, &mut |out| {
+            out.extend_from_slice(envelope);
             Ok(())
         })
     };
-    let ended = (0..1000).map(forced).find(Result::is_err);
+    for (key, envelope) in [(0, &short), (1, &long)] {
+        let mut sent = (0..1000).map(|_| send(key, Urgency::Refusable, envelope));
+        assert_eq!(sent.find(Result::is_err), Some(Err(OutletError::Overloaded)));
+    }
+    let ended = (0..5000).map(|_| send(0, Urgency::Forced, &short)).find(Result::is_err);
     assert_eq!(ended, Some(Err(OutletError::Closed)));
     a.sees_down(&b, DownReason::Overflow).await;
     a.talks_to(&c, "undisturbed").await;
+}
+
+#[tokio::test]
+async fn full_bulk_lane_ends_the_session() {
+    let network = MemoryNetwork::default();
+    let (a, b) = pair(&Net::Memory(network.clone())).await;
+    network.silence("a", "b");
+    let (outlet, long) = (a.outlet(&b), vec![0; MESSAGE_BYTES_MAX / 2]);
+    let forced = |_| {
+        outlet.send(LaneKey(0), Urgency::Forced, &mut |out| {
+            out.extend_from_slice(&long);
+            Ok(())
+        })
+    };
+    assert_eq!((0..20).map(forced).find(Result::is_err), Some(Err(OutletError::Closed)));
+    a.sees_down(&b, DownReason::Overflow).await;
 }
 
 type Tasks = Arc<Mutex<Vec<(&'static str, JoinHandle<()>)>>>;

@@ -91,6 +91,7 @@ fn refusals_have_their_bytes() {
         (Refusal::OlderIncarnation, "0406"),
         (Refusal::UnknownSession, "0407"),
         (Refusal::ShuttingDown, "0408"),
+        (Refusal::NotAllowed, "0409"),
     ];
     for (refusal, expected) in refusals {
         golden(&Handshake::Refuse(refusal), expected);
