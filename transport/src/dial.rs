@@ -181,7 +181,7 @@ impl<R: Receiver> DialLoop<R> {
             _ => Vec::new(),
         };
         let mut dialler = Dialler::new(
-            settings.party.clone(),
+            settings.party(),
             settings.cookie.clone(),
             self.node.clone(),
             claim,

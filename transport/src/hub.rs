@@ -28,7 +28,7 @@ use crate::receiver::Receiver;
 use crate::session::{Delivery, Session, drive_session};
 use crate::threads::Threads;
 use crate::transport::{AllowPeers, AutoConnect, Spawner};
-use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
+use crate::wire::{CONTROL_LANE, LANES_MAX, Pulse, Refusal};
 
 /// The shared part of a transport.
 pub(crate) struct Hub<R: Receiver> {
@@ -41,8 +41,9 @@ pub(crate) struct Hub<R: Receiver> {
     pub(crate) ended: Notify,
 }
 
-/// What does not change while a node runs.
+/// What does not change while a node runs, but for its times.
 pub(crate) struct Settings {
+    pub(crate) pulse: Mutex<Pulse>,
     pub(crate) party: Party,
     pub(crate) cookie: Cookie,
     pub(crate) connect_timeout: Duration,
@@ -64,7 +65,24 @@ pub(crate) enum Step {
     Done,
 }
 
+impl Settings {
+    /// What this node brings to a handshake now.
+    pub(crate) fn party(&self) -> Party {
+        Party { pulse: *self.pulse.lock(), ..self.party.clone() }
+    }
+}
+
 impl<R: Receiver> Hub<R> {
+    /// Asks for other times, of the sessions there are and of those to come.
+    pub(crate) fn set_pulse(&self, pulse: Pulse) {
+        *self.settings.pulse.lock() = pulse;
+        let sessions: Vec<_> =
+            self.board.lock().live.values().map(|live| live.session.clone()).collect();
+        for session in sessions {
+            session.handle(session::Input::NewPulse(pulse));
+        }
+    }
+
     pub(crate) fn new(
         settings: Settings,
         receiver: R,

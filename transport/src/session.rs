@@ -26,7 +26,7 @@ use crate::lane::{AppendError, Lane};
 use crate::pack::{UnpackError, unpack};
 use crate::pipe::Connection;
 use crate::proto::handshake::Agreement;
-use crate::proto::peers::SessionKey;
+use crate::proto::peers::{self, SessionKey};
 use crate::proto::session::{Input, Output, State};
 use crate::receiver::{Receiver, SessionReceiver};
 use crate::scratch::with_buffer;
@@ -75,10 +75,10 @@ impl Session {
         agreement: &Agreement,
         pack_above: Option<usize>,
     ) -> Arc<Self> {
-        let Agreement { heartbeat, silent, unpacks, .. } = *agreement;
+        let Agreement { pulses, unpacks, .. } = *agreement;
         Arc::new(Self {
             clock,
-            state: Mutex::new(State::new(clock.now(), lanes, heartbeat, silent)),
+            state: Mutex::new(State::new(clock.now(), lanes, pulses)),
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             bulk: Bulk::default(),
             progress: (0..lanes).map(|_| Progress::default()).collect(),
@@ -93,7 +93,7 @@ impl Session {
     /// Tells the state what happened, and does what it wants.
     pub(crate) fn handle(&self, input: Input) {
         let mut outbox = Vec::new();
-        let nears = matches!(input, Input::GoodbyeHeard { .. });
+        let nears = matches!(input, Input::GoodbyeHeard { .. } | Input::PulseHeard(_));
         self.state.lock().handle(self.clock.now(), input, &mut outbox);
         for output in &outbox {
             self.perform(output);
@@ -109,6 +109,13 @@ impl Session {
                 if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
                     // Refused only if the lane is at its end, or so full that it speaks anyway.
                     let _ = control.say(FrameKind::Heartbeat, &[]);
+                }
+            }
+            Output::Pulse(new) => {
+                let body = postcard::to_allocvec(new).unwrap_or_default();
+                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
+                    // Refused only if the lane is at its end.
+                    let _ = control.say(FrameKind::Pulse, &body);
                 }
             }
             Output::Goodbye(goodbye) => {
@@ -272,6 +279,9 @@ impl<R: Receiver> Drop for Delivery<R> {
         self.session.handle(Input::Close(DownReason::Closed));
         self.session.close_lanes();
         let reason = self.session.closed.get_or_init(|| DownReason::Closed);
+        // Before the down: who hears of it and connects gets another session.
+        let (node, key) = (self.peer.node.clone(), self.key);
+        self.hub.handle(peers::Input::Ending { node, key });
         if let Some(receiver) = self.receiver.get() {
             tracing::info!(peer = %self.peer.node, %reason, "session down");
             receiver.down(reason.clone());
@@ -307,6 +317,11 @@ pub(crate) async fn drive_session<R: Receiver>(
     }
     tracing::info!(peer = %delivery.peer.node, incarnation = %delivery.peer.incarnation, "session up");
     delivery.hub.announce(&delivery.peer.node, delivery.key);
+    let (asked, wanted) = (agreement.pulses, *delivery.hub.settings.pulse.lock());
+    if asked.first() != Some(&wanted) {
+        // It was changed during the handshake.
+        session.handle(Input::NewPulse(wanted));
+    }
     let (mut tasks, threads) = (JoinSet::new(), &delivery.hub.settings.threads);
     for (lane, connection) in (0..).zip(lanes) {
         let place = match session.way(lane) {

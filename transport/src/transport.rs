@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use starlings_runtime::{Backoff, BoxFuture, Carrier, ConnectError, Ingress, NodeId};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -138,17 +139,15 @@ impl TransportConfig {
             spawner: None,
         }
     }
+}
 
-    fn pulse(&self) -> Result<Pulse, StartError> {
-        let ms = |time: Option<Duration>| {
-            let ms = u32::try_from(time.map(|time| time.as_millis()).unwrap_or_default());
-            ms.ok().filter(|ms| *ms > 0).ok_or(StartError::BadHeartbeat)
-        };
-        Ok(Pulse {
-            heartbeat_ms: ms(Some(self.heartbeat))?,
-            silent_ms: ms(self.heartbeat.checked_mul(self.missed_max))?,
-        })
-    }
+fn pulse(heartbeat: Duration, missed_max: u32) -> Result<Pulse, StartError> {
+    let ms = |time: Option<Duration>| {
+        let ms = u32::try_from(time.map(|time| time.as_millis()).unwrap_or_default());
+        ms.ok().filter(|ms| *ms > 0).ok_or(StartError::BadHeartbeat)
+    };
+    let silent = heartbeat.checked_mul(missed_max);
+    Ok(Pulse { heartbeat_ms: ms(Some(heartbeat))?, silent_ms: ms(silent)? })
 }
 
 impl fmt::Debug for TransportConfig {
@@ -226,6 +225,16 @@ impl Transport {
             return Err(ConnectError::BadAddress { address, why });
         }
         self.hub.learn(node, address);
+        Ok(())
+    }
+
+    /// Asks for another heartbeat and tolerance, of the sessions that there are and of those to come. As
+    /// with the config, the longer of both ends counts. No session ends by the change itself.
+    ///
+    /// # Errors
+    /// [`StartError::BadHeartbeat`]; nothing has changed.
+    pub fn set_heartbeat(&self, heartbeat: Duration, missed_max: u32) -> Result<(), StartError> {
+        self.hub.set_pulse(pulse(heartbeat, missed_max)?);
         Ok(())
     }
 
@@ -310,7 +319,7 @@ pub(crate) async fn open<R: Receiver>(
     receiver: R,
     pipe: Arc<dyn Pipe>,
 ) -> Result<Arc<Hub<R>>, StartError> {
-    let pulse = config.pulse()?;
+    let pulse = pulse(config.heartbeat, config.missed_max)?;
     if config.cookie.is_empty() {
         return Err(StartError::EmptyCookie);
     }
@@ -327,6 +336,7 @@ pub(crate) async fn open<R: Receiver>(
         None => None,
     };
     let settings = Settings {
+        pulse: Mutex::new(pulse),
         party: Party {
             me: receiver.local().clone(),
             hidden: config.hidden,

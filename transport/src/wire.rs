@@ -74,6 +74,23 @@ pub struct Pulse {
     pub silent_ms: u32,
 }
 
+impl Pulse {
+    /// Whether a session can live by it: neither is zero, and the silent period is not the shorter.
+    #[must_use]
+    pub const fn is_possible(&self) -> bool {
+        self.heartbeat_ms > 0 && self.silent_ms >= self.heartbeat_ms
+    }
+}
+
+/// What a node asks of a session that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPulse {
+    /// What it asks.
+    pub pulse: Pulse,
+    /// Whether it says so because the other end did; then nothing is answered.
+    pub is_answer: bool,
+}
+
 /// The listener asks the dialler to prove itself. It proves nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
@@ -228,6 +245,8 @@ pub enum FrameKind {
     Fragment,
     /// The message of this number, a varint, came by the bulk lane and is delivered. Control lane.
     Delivered,
+    /// The sender asks for other times from now on. The body is a [`NewPulse`]. Control lane.
+    Pulse,
 }
 
 impl FrameKind {
@@ -240,6 +259,7 @@ impl FrameKind {
             Self::Goodbye => 3,
             Self::Fragment => 4,
             Self::Delivered => 5,
+            Self::Pulse => 6,
         }
     }
 
@@ -252,6 +272,7 @@ impl FrameKind {
             3 => Some(Self::Goodbye),
             4 => Some(Self::Fragment),
             5 => Some(Self::Delivered),
+            6 => Some(Self::Pulse),
             _ => None,
         }
     }

@@ -147,6 +147,12 @@ impl State {
                 }
                 self.forget_if_empty(&node);
             }
+            Input::Ending { node, key } => {
+                let live = self.peers.get_mut(&node).and_then(|peer| peer.live.as_mut());
+                if let Some(live) = live.filter(|live| live.key == key) {
+                    live.is_closing = true;
+                }
+            }
             Input::Ended { node, key } => self.on_ended(&node, key, outbox),
             Input::Stop => self.on_stop(outbox),
             Input::Elapsed => self.on_elapsed(now, outbox),

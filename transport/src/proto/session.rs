@@ -21,10 +21,13 @@ use std::time::Duration;
 
 use starlings_runtime::DownReason;
 
-use crate::wire::Goodbye;
+use crate::wire::{Goodbye, NewPulse, Pulse};
 
+mod pulse;
 #[cfg(test)]
 mod tests;
+
+use pulse::Pulses;
 
 /// How long an orderly end may take before it is cut short, on either side. Long enough to flush a
 /// lane at its soft limit over a slow network, short enough not to hold up a shutdown.
@@ -37,6 +40,10 @@ pub enum Input {
     Heard,
     /// Bytes were written to the control lane.
     Sent,
+    /// This node asks for other times.
+    NewPulse(Pulse),
+    /// The peer does, or answers.
+    PulseHeard(NewPulse),
     /// A goodbye came in: no frame follows on that lane.
     GoodbyeHeard {
         /// Which.
@@ -69,6 +76,8 @@ pub enum Input {
 pub enum Output {
     /// Append a heartbeat to the control lane.
     Heartbeat,
+    /// Tell the peer of other times, on the control lane.
+    Pulse(NewPulse),
     /// Append a goodbye to every lane, and nothing after it.
     Goodbye(Goodbye),
     /// Stop reading and writing, then report the session down.
@@ -78,8 +87,7 @@ pub enum Output {
 /// One session, from the moment it is up.
 #[derive(Debug)]
 pub struct State {
-    heartbeat: Duration,
-    silent: Duration,
+    pulses: Pulses,
     /// When bytes came in last, and when bytes went out last.
     heard: Duration,
     sent: Duration,
@@ -110,21 +118,22 @@ enum Phase {
 }
 
 impl State {
-    /// A session that is up as of `now`.
+    /// A session that is up as of `now`, with what this end and the other one ask of it.
     #[must_use]
-    pub fn new(now: Duration, lanes: u8, heartbeat: Duration, silent: Duration) -> Self {
+    pub fn new(now: Duration, lanes: u8, [mine, theirs]: [Pulse; 2]) -> Self {
         let lanes = (0..lanes).map(|_| Lane::default()).collect();
-        Self { heartbeat, silent, heard: now, sent: now, lanes, phase: Phase::Open }
+        let pulses = Pulses::new(mine, theirs);
+        Self { pulses, heard: now, sent: now, lanes, phase: Phase::Open }
     }
 
-    /// When [`Input::Elapsed`] is due. May rise with every input; falls only when an output says
-    /// goodbye or an input is [`Input::GoodbyeHeard`].
+    /// When [`Input::Elapsed`] is due. May rise with every input; falls only when there is an output, or
+    /// an input is [`Input::GoodbyeHeard`] or [`Input::PulseHeard`].
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Open => {
-                let silent = self.heard.saturating_add(self.silent);
-                Some(silent.min(self.sent.saturating_add(self.heartbeat)))
+                let silent = self.heard.saturating_add(self.pulses.silent());
+                Some(silent.min(self.sent.saturating_add(self.pulses.heartbeat())))
             }
             Phase::Closing { until, .. } | Phase::Leaving { until, .. } => Some(*until),
             Phase::Closed => None,
@@ -139,6 +148,8 @@ impl State {
         match input {
             Input::Heard => self.heard = now,
             Input::Sent => self.sent = now,
+            Input::NewPulse(pulse) => outbox.push(Output::Pulse(self.pulses.ask(pulse))),
+            Input::PulseHeard(new) => outbox.extend(self.pulses.hear(new).map(Output::Pulse)),
             Input::GoodbyeHeard { lane, goodbye } => {
                 self.on_lane(lane, |lane| lane.has_ended = true);
                 if matches!(self.phase, Phase::Open) {
@@ -182,10 +193,10 @@ impl State {
     fn on_elapsed(&mut self, now: Duration, outbox: &mut Vec<Output>) {
         match &self.phase {
             Phase::Open => {
-                if self.heard.saturating_add(self.silent) <= now {
+                if self.heard.saturating_add(self.pulses.silent()) <= now {
                     return self.finish(DownReason::HeartbeatTimeout, outbox);
                 }
-                if self.sent.saturating_add(self.heartbeat) <= now {
+                if self.sent.saturating_add(self.pulses.heartbeat()) <= now {
                     // Counts as sent at once: a lane that cannot write gathers no more than one
                     // heartbeat per interval.
                     self.sent = now;

@@ -9,7 +9,7 @@ use crate::frame::{Envelopes, Frames};
 use crate::proto::bulk::{Incoming, Whole};
 use crate::proto::session::{Input, Sequence};
 use crate::receiver::{Receiver, SessionReceiver};
-use crate::wire::{self, Fragment, FrameKind};
+use crate::wire::{self, Fragment, FrameKind, NewPulse};
 
 /// Bytes that a reader handles before it lets other tasks of its thread run.
 const BURST_BYTES: usize = 1 << 20;
@@ -124,10 +124,23 @@ fn deliver_some<R: Receiver>(
                     return Err(format!("message {message} was never sent"));
                 }
             }
+            (FrameKind::Pulse, None) if way == Way::Control => {
+                let new: NewPulse = wire::decode(body).ok_or("times that do not decode")?;
+                if !new.pulse.is_possible() {
+                    return Err("times that cannot be".to_owned());
+                }
+                session.handle(Input::PulseHeard(new));
+            }
             (FrameKind::Heartbeat, _) if body.is_empty() => {}
             (FrameKind::Heartbeat, _) => return Err("a heartbeat with a body".to_owned()),
             (FrameKind::Goodbye, _) => return on_goodbye(session, lane, body),
-            (FrameKind::Envelopes | FrameKind::Fragment | FrameKind::Delivered, _) => {
+            (
+                FrameKind::Envelopes
+                | FrameKind::Fragment
+                | FrameKind::Delivered
+                | FrameKind::Pulse,
+                _,
+            ) => {
                 return Err(format!("{:?} on lane {lane}", frame.kind));
             }
         }

@@ -17,6 +17,7 @@ use crate::listener::drive_listener;
 use crate::pipe::MemoryNetwork;
 use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::testing::{BAD_ENVELOPE, BAD_GREETING, Event, Net, Node};
+use crate::wire::Pulse;
 
 async fn pair(net: &Net) -> (Node, Node) {
     let (a, b) = (Node::start(net, "a").await, Node::start(net, "b").await);
@@ -226,6 +227,26 @@ async fn silent_peer_is_found_by_heartbeats() {
         assert!(from.elapsed() <= Duration::from_secs(6), "{:?}", from.elapsed());
     }
     b.talks_to(&c, "undisturbed").await;
+}
+
+/// Goal: a heartbeat that is changed while a session lives finds a silent peer as fast as it says, and
+/// ends nothing by itself.
+/// Method: virtual time.
+#[tokio::test(start_paused = true)]
+async fn heartbeat_can_be_changed_while_sessions_live() {
+    let network = MemoryNetwork::default();
+    let net = Net::Memory(network.clone());
+    let (a, b) = pair(&net).await;
+    let fast = Pulse { heartbeat_ms: 100, silent_ms: 500 };
+    a.hub.set_pulse(fast);
+    b.hub.set_pulse(fast);
+    sleep(Duration::from_secs(20)).await;
+    a.talks_to(&b, "still here").await;
+    network.silence("a", "b");
+    let from = Instant::now();
+    a.sees_down(&b, DownReason::HeartbeatTimeout).await;
+    b.sees_down(&a, DownReason::HeartbeatTimeout).await;
+    assert!(from.elapsed() <= Duration::from_millis(600), "{:?}", from.elapsed());
 }
 
 /// Goal: the slower heartbeat of both ends counts, and keeps an idle session up.

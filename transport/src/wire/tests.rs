@@ -4,7 +4,7 @@ use starlings_runtime::{DownReason, Incarnation, NodeInstance};
 
 use super::{
     After, Challenge, Fragment, FragmentStart, FrameKind, Goodbye, Handshake, Hello, MAGIC,
-    Opening, Preamble, Pulse, Refusal, VERSION, decode,
+    NewPulse, Opening, Preamble, Pulse, Refusal, VERSION, decode,
 };
 
 pub(crate) fn instance(name: &str, incarnation: u64) -> NodeInstance {
@@ -101,13 +101,19 @@ fn refusals_have_their_bytes() {
 #[test]
 fn frame_kinds_and_goodbyes_have_their_bytes() {
     use FrameKind::{Delivered, Envelopes, Goodbye as Farewell, Heartbeat};
-    let kinds = [Envelopes, Heartbeat, Farewell, FrameKind::Fragment, Delivered];
-    assert_eq!(kinds.map(FrameKind::byte), [1, 2, 3, 4, 5]);
+    let kinds = [Envelopes, Heartbeat, Farewell, FrameKind::Fragment, Delivered, FrameKind::Pulse];
+    assert_eq!(kinds.map(FrameKind::byte), [1, 2, 3, 4, 5, 6]);
     for byte in 0..=u8::MAX {
         assert!(FrameKind::of(byte).is_none_or(|kind| kind.byte() == byte));
     }
     assert_eq!(postcard::to_allocvec(&Goodbye::Disconnect).unwrap(), [0]);
     assert_eq!(postcard::to_allocvec(&Goodbye::Shutdown).unwrap(), [1]);
+}
+
+#[test]
+fn new_pulses_have_their_bytes() {
+    let new = NewPulse { pulse: pulse(), is_answer: true };
+    assert_eq!(postcard::to_allocvec(&new).unwrap(), [232, 7, 136, 39, 1]);
 }
 
 #[test]

@@ -422,8 +422,8 @@ impl Node {
         let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
         assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
         let lane = |connection: &ConnectionId| Lane { connection: *connection, ..Lane::default() };
-        let beat = Duration::from_millis(1500);
-        let state = session::State::new(self.now, LANES, beat, 5 * beat);
+        let pulse = Pulse { heartbeat_ms: 1500, silent_ms: 7500 };
+        let state = session::State::new(self.now, LANES, [pulse; 2]);
         let node = peer.node.clone();
         let live = Live {
             peer: peer.clone(),
@@ -532,6 +532,7 @@ impl Node {
         for output in outbox {
             match output {
                 session::Output::Heartbeat => self.write(node, CONTROL_LANE, Frame::Heartbeat),
+                session::Output::Pulse(_) => panic!("nobody asks for other times here"),
                 session::Output::Goodbye(goodbye) => {
                     self.write_pieces(node, usize::MAX);
                     for lane in 0..LANES {
@@ -559,6 +560,7 @@ impl Node {
             return;
         };
         let key = live.key;
+        self.decide(peers::Input::Ending { node: node.clone(), key });
         self.out.push(Output::Down(live.peer, key, reason));
         let node = node.clone();
         self.decide(peers::Input::Ended { node, key });

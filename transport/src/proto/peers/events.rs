@@ -65,6 +65,14 @@ pub enum Input {
         /// Which one.
         key: SessionKey,
     },
+    /// A live session is over, and its down is about to be reported: who asks for one from now on gets
+    /// another.
+    Ending {
+        /// With whom.
+        node: NodeId,
+        /// Which one.
+        key: SessionKey,
+    },
     /// A live session ended, and its down has been reported.
     Ended {
         /// With whom.
