@@ -60,7 +60,7 @@ pub use starlings_runtime::{
     TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
 };
 pub use starlings_transport::{AutoConnect, Cookie};
-pub use system::address;
+pub use system::{HeartbeatError, address, set_heartbeat};
 
 #[doc(hidden)]
 pub use starlings_runtime as runtime;

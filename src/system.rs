@@ -26,7 +26,7 @@ use starlings_runtime::{
     AnyPid, Backoff, BoxFuture, Carrier, Cx, ExitReason, JoinGroup, Monitor, Node, NodeId,
     Supervisor, actor, spec,
 };
-use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
+use starlings_transport::{Pipe, Spawner, StartError, Transport, TransportConfig};
 use tokio::runtime::Handle;
 
 use crate::builder::StartNodeError;
@@ -122,19 +122,50 @@ async fn open_transport(
             transport.learn(node, address)?;
         }
     }
-    node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
+    let transports = Arc::clone(&transport);
+    node.extension(|| Reachable(Some(transports)));
     node.set_carrier(Arc::clone(&transport) as Arc<dyn Carrier>);
     Ok(transport)
 }
 
-/// The address that the node listens on, as an extension of it.
+/// The transport of a node, as an extension of it.
 #[derive(Debug)]
-struct Listening(Option<String>);
+struct Reachable(Option<Arc<Transport>>);
+
+/// Why a heartbeat was not changed. Nothing has.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeartbeatError {
+    /// The node was started without a transport.
+    #[error("this node has no transport")]
+    NoTransport,
+    /// The heartbeat, or the silent period that it makes, cannot be.
+    #[error(transparent)]
+    Bad(#[from] StartError),
+}
+
+/// Changes how often a node says something on each of its sessions, and after how many missed beats it
+/// takes a peer for dead: of the sessions that there are and of those to come. The longer of both ends
+/// counts, as with [`NodeBuilder::heartbeat`](crate::NodeBuilder::heartbeat). No session ends by the
+/// change itself.
+///
+/// # Errors
+/// Any [`HeartbeatError`].
+pub fn set_heartbeat(
+    node: &Node,
+    interval: Duration,
+    missed_max: u32,
+) -> Result<(), HeartbeatError> {
+    let reachable = node.extension(|| Reachable(None));
+    let transport = reachable.0.as_ref().ok_or(HeartbeatError::NoTransport)?;
+    Ok(transport.set_heartbeat(interval, missed_max)?)
+}
 
 /// Where other nodes can dial this one, `host:port`; `None` if it does not listen.
 #[must_use]
 pub fn address(node: &Node) -> Option<String> {
-    node.extension(|| Listening(None)).0.clone()
+    let reachable = node.extension(|| Reachable(None));
+    reachable.0.as_ref()?.local_address().map(ToOwned::to_owned)
 }
 
 /// Runs sessions as children of `sessions`, and dials, which are short, as plain tasks. The listener

@@ -135,12 +135,18 @@ impl<R: Receiver> DialLoop<R> {
         let Some(address) = self.hub.address(&self.node) else {
             return Err(TryError::Final(ConnectError::NoAddress(self.node.clone())));
         };
+        let lost = self.hub.last_ended(&self.node);
         let (mut lane, mut lanes) = (CONTROL_LANE, self.hub.settings.party.lanes);
         while lane < lanes {
             let connection = self.hub.settings.pipe.dial(&address).await;
             let mut connection = connection.map_err(|error| self.unreachable(&address, error))?;
-            let claim =
-                Claim { peer: self.hub.settings.party.me.clone(), session: key.id, lane, lanes };
+            let claim = Claim {
+                peer: self.hub.settings.party.me.clone(),
+                session: key.id,
+                lost,
+                lane,
+                lanes,
+            };
             let agreement = self.greet(key, &claim, &mut connection).await?;
             lanes = agreement.lanes;
             self.hub.join(key, lane, connection, agreement);

@@ -216,6 +216,11 @@ impl<R: Receiver> Hub<R> {
         }
     }
 
+    /// The name of the last session with the node, if that has ended.
+    pub(crate) fn last_ended(&self, node: &NodeId) -> Option<u64> {
+        self.board.lock().peers.last_ended(node)
+    }
+
     /// Whether a proven dialler gets its lane.
     pub(crate) fn admit(self: &Arc<Self>, claim: Claim) -> Result<(), Refusal> {
         if !self.allows(&claim.peer.node) {

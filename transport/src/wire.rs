@@ -53,6 +53,9 @@ pub struct Hello {
     pub hidden: bool,
     /// Its random name for the session that the lane joins.
     pub session: u64,
+    /// The name of its last session with this life of the listener, if that has ended: the listener
+    /// may not know yet.
+    pub lost: Option<u64>,
     /// Which lane this is.
     pub lane: u8,
     /// How many lanes the session is to have at most; once that is agreed on, how many it has.

@@ -66,6 +66,8 @@ pub struct Claim {
     pub peer: NodeInstance,
     /// Its name for the session.
     pub session: u64,
+    /// The name of its last session with this life of ours, if that has ended.
+    pub lost: Option<u64>,
     /// Which lane of it this is.
     pub lane: u8,
     /// How many there are going to be.

@@ -44,8 +44,14 @@ pub struct State {
     join_timeout: Duration,
     /// No entry is empty. Bounded by the peers that know the cookie.
     peers: BTreeMap<NodeId, Peer>,
+    /// The names of the last sessions with nodes that there is none with.
+    ended: BTreeMap<NodeId, u64>,
     is_stopping: bool,
 }
+
+/// Nodes whose last session is remembered. Count. One that is forgotten may have to wait for the other
+/// end's silent period before it lets this one in again.
+pub const ENDED_MAX: usize = 4096;
 
 #[derive(Debug, Default)]
 struct Peer {
@@ -99,7 +105,8 @@ impl State {
     /// `join_timeout` is abandoned.
     #[must_use]
     pub fn new(me: NodeId, join_timeout: Duration) -> Self {
-        Self { me, join_timeout, peers: BTreeMap::new(), is_stopping: false }
+        let (peers, ended) = (BTreeMap::new(), BTreeMap::new());
+        Self { me, join_timeout, peers, ended, is_stopping: false }
     }
 
     /// When [`Input::Elapsed`] is due.
@@ -120,6 +127,15 @@ impl State {
     pub fn is_connected(&self, node: &NodeId) -> bool {
         let live = self.peers.get(node).and_then(|peer| peer.live.as_ref());
         live.is_some_and(|live| !live.is_closing)
+    }
+
+    /// The name of the last session with the node, if that has ended or is about to.
+    #[must_use]
+    pub fn last_ended(&self, node: &NodeId) -> Option<u64> {
+        match self.peers.get(node).and_then(|peer| peer.live.as_ref()) {
+            Some(live) => live.is_closing.then_some(live.key.id),
+            None => self.ended.get(node).copied(),
+        }
     }
 
     /// Something happened.
@@ -199,6 +215,11 @@ impl State {
             Ordering::Equal => Some(Refusal::AlreadyConnected),
             Ordering::Greater => None,
         };
+        // The peer knows of an end that this node does not know of yet.
+        let has_lost = |live: &&Live| {
+            live.incarnation == claim.peer.incarnation && claim.lost == Some(live.key.id)
+        };
+        let live = live.filter(|live| !has_lost(live));
         if let Some(refusal) = live.and_then(|live| known(live.incarnation)) {
             return Some(refusal);
         }
@@ -228,7 +249,8 @@ impl State {
         if let Some(before) = self.peer(&node).attempt.replace(attempt) {
             outbox.push(Output::Abandon { node: node.clone(), key: before.key });
         }
-        // A live session is of an earlier incarnation here, or the claim would be refused.
+        // A live session is of an earlier incarnation here, or over for the peer, or the claim would be
+        // refused.
         self.close(&node, &DownReason::Closed, outbox);
     }
 
@@ -266,8 +288,11 @@ impl State {
 
     fn on_ended(&mut self, node: &NodeId, key: SessionKey, outbox: &mut Vec<Output>) {
         let peer = self.peer(node);
-        if peer.live.as_ref().is_some_and(|live| live.key == key) {
-            peer.live = None;
+        if peer.live.take_if(|live| live.key == key).is_some() {
+            if self.ended.len() >= ENDED_MAX && !self.ended.contains_key(node) {
+                self.ended.pop_first();
+            }
+            self.ended.insert(node.clone(), key.id);
         }
         self.promote(node, outbox);
         self.forget_if_empty(node);

@@ -18,6 +18,7 @@ pub(crate) fn hello() -> Hello {
         wanted: "b@h".parse().unwrap(),
         hidden: false,
         session: 300,
+        lost: Some(300),
         lane: 0,
         lanes: 3,
         pulse: pulse(),
@@ -60,8 +61,10 @@ fn golden(message: &Handshake, expected: &str) {
 #[test]
 fn hello_has_its_bytes() {
     let bytes = postcard::to_allocvec(&hello()).unwrap();
-    let expected =
-        format!("5354524c0303 0361406807 03624068 00 ac02 00 03 e807 8827 01 {}", "01".repeat(32));
+    let expected = format!(
+        "5354524c0303 0361406807 03624068 00 ac02 01ac02 00 03 e807 8827 01 {}",
+        "01".repeat(32)
+    );
     assert_eq!(hex(&bytes), expected.replace(' ', ""));
     assert_eq!(Opening::decode(&bytes), Opening::Hello(Box::new(hello())));
 }

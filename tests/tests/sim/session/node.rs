@@ -387,7 +387,9 @@ impl Node {
     }
 
     fn dial(&mut self, node: NodeId, key: SessionKey, lane: u8) {
-        let claim = Claim { peer: self.party.me.clone(), session: key.id, lane, lanes: LANES };
+        let lost = self.peers.last_ended(&node);
+        let peer = self.party.me.clone();
+        let claim = Claim { peer, session: key.id, lost, lane, lanes: LANES };
         let nonce = self.nonce();
         let (party, wanted) = (self.party.clone(), node.clone());
         let dialler = Dialler::new(party, cookie(), wanted, &claim, vec![], nonce);

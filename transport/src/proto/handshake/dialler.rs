@@ -41,6 +41,7 @@ impl Dialler {
             wanted,
             hidden: me.hidden,
             session: claim.session,
+            lost: claim.lost,
             lane: claim.lane,
             lanes: claim.lanes,
             pulse: me.pulse,

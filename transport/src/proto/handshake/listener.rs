@@ -121,6 +121,7 @@ impl Listener {
         outbox.push(Output::Proven(Claim {
             peer: hello.dialler.clone(),
             session: hello.session,
+            lost: hello.lost,
             lane: hello.lane,
             lanes: challenge.lanes,
         }));

@@ -14,7 +14,7 @@ fn party(name: &str, heartbeat_ms: u32) -> Party {
 }
 
 fn claim(lane: u8) -> Claim {
-    Claim { peer: instance("a@h", 1), session: 5, lane, lanes: 3 }
+    Claim { peer: instance("a@h", 1), session: 5, lost: None, lane, lanes: 3 }
 }
 
 fn dialler(cookie: &[u8], wanted: &str) -> Dialler {

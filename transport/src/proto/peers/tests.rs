@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use starlings_runtime::DownReason;
 
-use super::{Input, Output, SessionKey, Side, State};
+use super::{ENDED_MAX, Input, Output, SessionKey, Side, State};
 use crate::proto::handshake::Claim;
 use crate::wire::Refusal;
 use crate::wire::tests::instance;
@@ -29,9 +29,21 @@ impl Node {
     }
 
     fn claim(&mut self, node: &str, incarnation: u64, session: u64, lane: u8) -> Vec<Output> {
+        self.claim_after(node, incarnation, session, lane, None)
+    }
+
+    fn claim_after(
+        &mut self,
+        node: &str,
+        incarnation: u64,
+        session: u64,
+        lane: u8,
+        lost: Option<u64>,
+    ) -> Vec<Output> {
         self.handle(Input::Claimed(Claim {
             peer: instance(node, incarnation),
             session,
+            lost,
             lane,
             lanes: 2,
         }))
@@ -260,4 +272,41 @@ fn session_that_is_over_is_not_found_by_who_connects() {
     assert_eq!(node.ending("b@h", accepted(1)), []);
     assert!(matches!(node.connect("b@h", 9)[..], [Output::Dial { .. }]));
     assert_eq!(node.end("b@h", accepted(1)), []);
+}
+
+/// Goal: a peer that has lost a session which this node still holds gets another at once.
+#[test]
+fn peer_that_says_which_session_it_lost_is_let_in() {
+    let mut node = Node::new("a@h");
+    assert_eq!(node.accept("b@h", 1, 1).len(), 1);
+    let refused = [Output::Refused(Refusal::AlreadyConnected)];
+    assert_eq!(node.claim_after("b@h", 1, 2, 0, None), refused);
+    assert_eq!(node.claim_after("b@h", 1, 2, 0, Some(7)), refused, "that was another session");
+    let closes = Output::Close {
+        node: "b@h".parse().unwrap(),
+        key: accepted(1),
+        reason: DownReason::Closed,
+    };
+    assert_eq!(node.claim_after("b@h", 1, 2, 0, Some(1)), [Output::Admitted, closes]);
+    let older = [Output::Refused(Refusal::OlderIncarnation)];
+    assert_eq!(node.claim_after("b@h", 0, 3, 0, Some(1)), older);
+}
+
+#[test]
+fn sessions_that_ended_are_remembered_within_bounds() {
+    let mut node = Node::new("a@h");
+    let b = "b@h".parse().unwrap();
+    assert_eq!(node.0.last_ended(&b), None);
+    node.accept("b@h", 1, 1);
+    assert_eq!(node.0.last_ended(&b), None, "it lives");
+    node.ending("b@h", accepted(1));
+    assert_eq!(node.0.last_ended(&b), Some(1), "it is about to be reported");
+    node.end("b@h", accepted(1));
+    assert_eq!(node.0.last_ended(&b), Some(1));
+    for n in 0..ENDED_MAX {
+        let name = format!("c{n}@h");
+        node.accept(&name, 1, 5);
+        node.end(&name, accepted(5));
+    }
+    assert_eq!(node.0.last_ended(&b), None, "another one took its place");
 }
