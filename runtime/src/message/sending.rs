@@ -13,7 +13,7 @@ impl<A: Actor> Pid<A> {
     ///
     /// Ordering: after every earlier send from this actor to the same pid. Delivery: at most once;
     /// `Ok` means enqueued here, or handed to the session. A message to another node is encoded here
-    /// and now, under the lock of its lane: a `Serialize` of your own must not send.
+    /// and now.
     ///
     /// # Errors
     /// Any [`CastError`]; the message was not enqueued. What goes wrong on another node is not seen.
