@@ -77,6 +77,8 @@ fn connect(error: &ConnectError) -> &'static str {
         ConnectError::Timeout(_) => "Timeout",
         ConnectError::SelfConnect(_) => "SelfConnect",
         ConnectError::NoTransport => "NoTransport",
+        ConnectError::NotAllowed(_) => "NotAllowed",
+        ConnectError::NotAutomatic(_) => "NotAutomatic",
         _ => OTHER,
     }
 }

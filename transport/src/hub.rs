@@ -14,21 +14,20 @@ use tokio::sync::{Notify, oneshot, watch};
 
 mod board;
 mod book;
+mod settings;
 
 use board::{Board, Effects, Live, Parked};
 pub use book::ADDRESSES_MAX;
+pub(crate) use settings::Settings;
 
 use crate::clock::Clock;
-use crate::cookie::Cookie;
-use crate::pipe::{Connection, Pipe, PipeListener};
-use crate::proto::handshake::{Agreement, Claim, Party};
+use crate::pipe::{Connection, PipeListener};
+use crate::proto::handshake::{Agreement, Claim};
 use crate::proto::peers::{self, Input, Output, SessionKey};
 use crate::proto::session;
 use crate::receiver::Receiver;
 use crate::session::{Delivery, Session, drive_session};
-use crate::threads::Threads;
-use crate::transport::{AllowPeers, AutoConnect, Spawner};
-use crate::wire::{CONTROL_LANE, LANES_MAX, Pulse, Refusal};
+use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
 
 /// The shared part of a transport.
 pub(crate) struct Hub<R: Receiver> {
@@ -41,20 +40,6 @@ pub(crate) struct Hub<R: Receiver> {
     pub(crate) ended: Notify,
 }
 
-/// What does not change while a node runs, but for its times.
-pub(crate) struct Settings {
-    pub(crate) pulse: Mutex<Pulse>,
-    pub(crate) party: Party,
-    pub(crate) cookie: Cookie,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) pipe: Arc<dyn Pipe>,
-    pub(crate) spawner: Spawner,
-    pub(crate) threads: Threads,
-    pub(crate) auto_connect: AutoConnect,
-    pub(crate) allow_peers: Option<AllowPeers>,
-    pub(crate) compress_above: Option<usize>,
-}
-
 /// What a dial loop is to do next.
 pub(crate) enum Step {
     /// Dial, unless the receiver says that it is abandoned.
@@ -65,24 +50,7 @@ pub(crate) enum Step {
     Done,
 }
 
-impl Settings {
-    /// What this node brings to a handshake now.
-    pub(crate) fn party(&self) -> Party {
-        Party { pulse: *self.pulse.lock(), ..self.party.clone() }
-    }
-}
-
 impl<R: Receiver> Hub<R> {
-    /// Asks for other times, of the sessions there are and of those to come.
-    pub(crate) fn set_pulse(&self, pulse: Pulse) {
-        *self.settings.pulse.lock() = pulse;
-        let sessions: Vec<_> =
-            self.board.lock().live.values().map(|live| live.session.clone()).collect();
-        for session in sessions {
-            session.handle(session::Input::NewPulse(pulse));
-        }
-    }
-
     pub(crate) fn new(
         settings: Settings,
         receiver: R,

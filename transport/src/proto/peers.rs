@@ -30,10 +30,12 @@ use starlings_runtime::{DownReason, Incarnation, NodeId, NodeInstance};
 use super::handshake::Claim;
 use crate::wire::{CONTROL_LANE, Refusal};
 
+mod attempt;
 mod events;
 #[cfg(test)]
 mod tests;
 
+use attempt::{Attempt, Stage};
 pub use events::{Input, Output, SessionKey, Side};
 
 /// The sessions of one node.
@@ -64,40 +66,6 @@ struct Live {
     key: SessionKey,
     incarnation: Incarnation,
     is_closing: bool,
-}
-
-#[derive(Debug)]
-struct Attempt {
-    key: SessionKey,
-    stage: Stage,
-    lanes: u8,
-    /// Bit n: lane n has joined.
-    joined: u32,
-    expires: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Ours; the peer has said nothing yet.
-    Calling,
-    /// Ours; the peer has said who it is.
-    Challenged,
-    /// Both ends agreed on it.
-    Agreed(Incarnation),
-}
-
-impl Attempt {
-    fn new(key: SessionKey, stage: Stage, lanes: u8, expires: Option<Duration>) -> Self {
-        Self { key, stage, lanes, joined: 0, expires }
-    }
-
-    fn has(&self, lane: u8) -> bool {
-        self.joined & (1 << lane) != 0
-    }
-
-    fn is_complete(&self) -> bool {
-        self.joined.count_ones() == u32::from(self.lanes)
-    }
 }
 
 impl State {

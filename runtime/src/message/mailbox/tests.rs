@@ -134,7 +134,7 @@ fn capacity_zero_is_one() {
 }
 
 fn peer() -> Arc<Peer> {
-    let (node, incarnation) = ("b@h".parse().unwrap(), Incarnation(1));
+    let (node, incarnation) = ("b@h".parse().expect("a name"), Incarnation(1));
     Arc::new(Peer::unbound(NodeInstance { node, incarnation }))
 }
 
