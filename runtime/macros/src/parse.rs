@@ -1,10 +1,13 @@
 //! Reads the `impl` block of an actor.
 
 mod concrete;
+mod evolve;
 mod mark;
 mod options;
 
 use concrete::concrete;
+pub(crate) use evolve::Evolves;
+use evolve::{evolves, take_evolve};
 use mark::{Guard, Mark, take_mark};
 pub(crate) use options::Options;
 use proc_macro2::{Span, TokenStream};
@@ -52,6 +55,8 @@ pub(crate) struct Method {
     pub(crate) kind: Kind,
     /// The method that says whether it may be handled: `#[cast(when = is_open)]`.
     pub(crate) guard: Option<Ident>,
+    /// Whether other versions may have other arguments: `#[evolve(1)]`.
+    pub(crate) evolves: Option<Evolves>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a handful of them, at compile time")]
@@ -76,15 +81,20 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
     for item in &mut block.items {
         let ImplItem::Fn(item) = item else { continue };
         let mark = take_mark(item)?;
+        let evolve = take_evolve(item)?;
         let item = &concrete(item, &ty)?;
         let name = item.sig.ident.to_string();
+        let evolves = match evolve {
+            Some(_) => evolves(evolve, mark.as_ref().map(|(mark, _)| *mark), &function(item)?)?,
+            None => None,
+        };
         match (mark, name.as_str()) {
             (Some((Mark::Info, Guard(Some(guard)))), _) => {
                 let help = "an #[info] method has no guard: events are handled as they come";
                 return Err(Error::new(guard.span(), help));
             }
             (Some((Mark::Info, Guard(None))), _) => infos.push(info(item)?),
-            (Some((mark, guard)), _) => methods.push(method(item, mark, guard)?),
+            (Some((mark, guard)), _) => methods.push(method(item, mark, guard, evolves)?),
             (None, "init") => init = Some(self::init(item)?),
             (None, "terminate") => terminate = Some(self::terminate(item)?),
             (None, _) => {}
@@ -119,7 +129,12 @@ fn type_ident(ty: &Type) -> Result<Ident> {
     ident.ok_or_else(|| Error::new(ty.span(), "an actor is a struct or an enum"))
 }
 
-fn method(item: &ImplItemFn, mark: Mark, Guard(guard): Guard) -> Result<Method> {
+fn method(
+    item: &ImplItemFn,
+    mark: Mark,
+    Guard(guard): Guard,
+    evolves: Option<Evolves>,
+) -> Result<Method> {
     let function = function(item)?;
     needs_self(&function, "a #[cast] or #[call] method")?;
     let reply = function.params.iter().find_map(|param| match param {
@@ -134,7 +149,7 @@ fn method(item: &ImplItemFn, mark: Mark, Guard(guard): Guard) -> Result<Method> 
         (_, Some(ty)) => Kind::Call(ty),
         (_, None) => Kind::Call(function.output.clone()),
     };
-    Ok(Method { function, kind, guard })
+    Ok(Method { function, kind, guard, evolves })
 }
 
 fn info(item: &ImplItemFn) -> Result<Function> {

@@ -8,9 +8,11 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 mod method;
+mod tails;
 
 pub use method::MethodKey;
 pub(crate) use method::MethodRef;
+pub use tails::{append_tail, skip_tails, tail_key, take_fixed, take_tail};
 
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};

@@ -2,11 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Ident, Path, Type};
 use syn::spanned::Spanned;
 
 use super::{message_ident, variant};
-use crate::parse::{Actor, Function, Kind};
+use crate::parse::{Actor, Kind, Method};
 
 /// The impl of `Remote`, for actors with a wire name.
 pub(super) fn remote(actor: &Actor) -> TokenStream {
@@ -16,10 +16,12 @@ pub(super) fn remote(actor: &Actor) -> TokenStream {
     let (ty, rt, message) = (&actor.ty, &actor.options.runtime, message_ident(actor));
     let entries = actor.methods.iter().map(|method| {
         let name = method.function.ident.to_string();
-        let args = args_type(&method.function);
+        let args = args_type(fixed(method));
+        // A method that evolves is another one than one that does not.
+        let evolves = if method.evolves.is_some() { " evolves" } else { "" };
         let (key_name, reply) = match &method.kind {
-            Kind::Cast => (format!("cast {name}"), quote!(())),
-            Kind::Call(reply) => (format!("call {name}"), quote!(#reply)),
+            Kind::Cast => (format!("cast {name}{evolves}"), quote!(())),
+            Kind::Call(reply) => (format!("call {name}{evolves}"), quote!(#reply)),
         };
         quote! {
             #rt::Method { name: #name, key: #rt::method_key::<#args, #reply>(#wire_name, #key_name) }
@@ -91,7 +93,19 @@ fn encodes(actor: &Actor) -> TokenStream {
         .map(|method| {
             let variant = variant(&method.function);
             let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
-            quote!(#message::#variant { #(ref #args,)* .. } => #rt::append(&(#(#args,)*), out),)
+            let fixed = fixed(method).into_iter().map(|(arg, _)| arg);
+            let (keys, tails) = (tail_keys(rt, method), tails(method));
+            let tails = tails.iter().enumerate().map(|(at, (arg, _))| {
+                quote!(#rt::append_tail(keys[#at], #arg, out)?;)
+            });
+            quote! {
+                #message::#variant { #(ref #args,)* .. } => {
+                    #rt::append(&(#(#fixed,)*), out)?;
+                    #keys
+                    #(#tails)*
+                    ::core::result::Result::Ok(())
+                }
+            }
         })
         .collect()
 }
@@ -107,24 +121,70 @@ fn decodes(actor: &Actor) -> TokenStream {
         .map(|(index, method)| {
             let variant = variant(&method.function);
             let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
-            let args_ty = args_type(&method.function);
+            let args_ty = args_type(fixed(method));
             let reply = match &method.kind {
                 Kind::Cast => quote!(),
                 Kind::Call(_) => quote!(reply: #rt::Reply::remote(reply)),
             };
+            let message = quote! {
+                ::core::result::Result::Ok(#message::#variant { #(#args,)* #reply })
+            };
+            if method.evolves.is_none() {
+                return quote! {
+                    #index => {
+                        let (#(#args,)*) = #rt::decode::<#args_ty>(payload)?;
+                        #message
+                    }
+                };
+            }
+            let fixed = fixed(method).into_iter().map(|(arg, _)| arg);
+            let (keys, tails) = (tail_keys(rt, method), tails(method));
+            let tails = tails.iter().enumerate().map(|(at, (arg, ty))| {
+                quote!(let #arg = #rt::take_tail::<#ty>(keys[#at], &mut rest)?;)
+            });
             quote! {
                 #index => {
-                    let (#(#args,)*) = #rt::decode::<#args_ty>(payload)?;
-                    ::core::result::Result::Ok(#message::#variant { #(#args,)* #reply })
+                    let mut rest = payload;
+                    let (#(#fixed,)*) = #rt::take_fixed::<#args_ty>(&mut rest)?;
+                    #keys
+                    #(#tails)*
+                    #rt::skip_tails(rest)?;
+                    #message
                 }
             }
         })
         .collect()
 }
 
-fn args_type(function: &Function) -> TokenStream {
-    let types = function.arguments().map(|(_, ty)| ty);
+fn args_type<'a>(arguments: impl IntoIterator<Item = (&'a Ident, &'a Type)>) -> TokenStream {
+    let types = arguments.into_iter().map(|(_, ty)| ty);
     quote!((#(#types,)*))
+}
+
+/// The arguments that every version of a method has.
+fn fixed(method: &Method) -> Vec<(&Ident, &Type)> {
+    let count = method.evolves.map_or(usize::MAX, |evolves| evolves.fixed);
+    method.function.arguments().take(count).collect()
+}
+
+/// Those that not every version has.
+fn tails(method: &Method) -> Vec<(&Ident, &Type)> {
+    let count = method.evolves.map_or(usize::MAX, |evolves| evolves.fixed);
+    method.function.arguments().skip(count).collect()
+}
+
+/// The keys of the schemas of the tails, as `keys`.
+fn tail_keys(rt: &Path, method: &Method) -> TokenStream {
+    let types: Vec<_> = tails(method).into_iter().map(|(_, ty)| ty).collect();
+    if types.is_empty() {
+        return quote!();
+    }
+    let len = types.len();
+    quote! {
+        // A pure function of the types, computed once.
+        static KEYS: ::std::sync::OnceLock<[u32; #len]> = ::std::sync::OnceLock::new();
+        let keys = KEYS.get_or_init(|| [#(#rt::tail_key::<#types>()),*]);
+    }
 }
 
 /// Asks for what the wire needs at the user's own types, so that an error points there.
