@@ -215,6 +215,9 @@ impl<R: Receiver> DialLoop<R> {
                 address,
                 why: error.to_string(),
             },
+            DialError::Handshake(why) => {
+                ConnectError::HandshakeFailed { node: self.node.clone(), why }
+            }
         })
     }
 

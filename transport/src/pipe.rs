@@ -3,22 +3,35 @@
 //! A pipe carries bytes in order, and ends. Everything else (who is there, frames, liveness) is the
 //! business of sessions. What every pipe has to keep is pinned by `pipe/tests.rs`, which runs over
 //! all of them.
+//!
+//! | Pipe | Addresses | Feature | Who is at the other end |
+//! |---|---|---|---|
+//! | [`TcpPipe`] | `host:port` | | whoever knows the cookie |
+//! | `UnixPipe` | `unix:PATH` | | whoever may open the file, and knows the cookie |
+//! | [`MemoryPipe`] | `memory:NAME` | | tests |
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
-use starlings_runtime::BoxFuture;
+use starlings_runtime::{BoxFuture, NodeId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+mod identity;
 mod memory;
 mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(unix)]
+mod unix;
 
+pub use identity::PeerIdentity;
 pub use memory::{MemoryNetwork, MemoryPipe};
 pub use tcp::TcpPipe;
+#[cfg(unix)]
+pub use unix::UnixPipe;
 
-/// A way to other nodes.
+/// A way to other nodes. An `Arc` of one is one too.
 pub trait Pipe: Send + Sync + fmt::Debug + 'static {
     /// Whether this may be dialled, without trying.
     ///
@@ -33,9 +46,27 @@ pub trait Pipe: Send + Sync + fmt::Debug + 'static {
     fn listen(&self, address: &str) -> BoxFuture<'static, io::Result<Box<dyn PipeListener>>>;
 }
 
-/// Where others dial in.
+impl<P: Pipe + ?Sized> Pipe for Arc<P> {
+    fn check(&self, address: &str) -> Result<(), String> {
+        (**self).check(address)
+    }
+
+    fn dial(&self, address: &str) -> BoxFuture<'static, Result<Connection, DialError>> {
+        (**self).dial(address)
+    }
+
+    fn listen(&self, address: &str) -> BoxFuture<'static, io::Result<Box<dyn PipeListener>>> {
+        (**self).listen(address)
+    }
+}
+
+/// Where others dial in. Dropping it frees the address; connections live on.
 pub trait PipeListener: Send + Sync + fmt::Debug + 'static {
-    /// The next connection.
+    /// The next connection. If the pipe has a handshake of its own, it is over: one that stalls holds
+    /// up no other connection, and one that fails is logged and no error of this.
+    ///
+    /// # Errors
+    /// What the system said; the next call may succeed.
     ///
     /// # Cancel safety
     /// No connection is lost when the future is dropped.
@@ -53,12 +84,33 @@ pub struct Connection {
     pub write: Box<dyn AsyncWrite + Send + Unpin>,
     /// Who is at the other end, for logs.
     pub remote_address: String,
+    /// Which nodes the other end may be, if the pipe can tell: see [`Connection::allows`].
+    pub identity: Option<PeerIdentity>,
+}
+
+impl Connection {
+    /// Of two halves, to an end that may be any node.
+    pub fn new(
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+        remote_address: String,
+    ) -> Self {
+        Self { read: Box::new(read), write: Box::new(write), remote_address, identity: None }
+    }
+
+    /// Whether the other end may be this node, as far as the pipe can tell. It may be any node if the
+    /// pipe knows nothing of it; what it has to prove by the cookie is left to the session.
+    #[must_use]
+    pub fn allows(&self, node: &NodeId) -> bool {
+        self.identity.as_ref().is_none_or(|identity| identity.allows(node))
+    }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("remote_address", &self.remote_address)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }
@@ -72,4 +124,8 @@ pub enum DialError {
     /// Nobody answers there.
     #[error(transparent)]
     Unreachable(#[from] io::Error),
+    /// Somebody answers there, and the handshake of the pipe fails: another protocol is spoken, or one
+    /// end does not trust the other.
+    #[error("{0}")]
+    Handshake(String),
 }
