@@ -65,6 +65,9 @@ async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection) {
     match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(failure))) => tracing::warn!(remote, %failure, "dialler not let in"),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(remote, %error, "dialler not let in");
+        }
         Ok(Err(error)) => tracing::debug!(remote, %error, "dialler left"),
         Err(_) => tracing::warn!(remote, "dialler took too long"),
     }
@@ -87,6 +90,11 @@ async fn handshake<R: Receiver>(
         for output in outbox {
             match output {
                 Output::Send(message) => greet::send(&mut connection, &message).await?,
+                Output::Proven(claim) if !connection.allows(&claim.peer.node) => {
+                    let why =
+                        format!("{} by its certificate is not {connection:?}", claim.peer.node);
+                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+                }
                 Output::Proven(claim) => {
                     let verdict = hub.admit(claim.clone());
                     answer = Some(match verdict {

@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | [`TcpPipe`] | `host:port` | | whoever knows the cookie |
 //! | `UnixPipe` | `unix:PATH` | | whoever may open the file, and knows the cookie |
+//! | `TlsPipe` | `host:port` | `tls` | whoever has a certificate, and knows the cookie |
 //! | [`MemoryPipe`] | `memory:NAME` | | tests |
 
 use std::fmt;
@@ -17,17 +18,29 @@ use std::sync::Arc;
 use starlings_runtime::{BoxFuture, NodeId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "tls")]
+mod credentials;
+#[cfg(any(feature = "tls", feature = "websocket"))]
+mod handshakes;
 mod identity;
 mod memory;
 mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(feature = "tls")]
+pub use credentials::{Binding, Credentials, CredentialsError};
+#[cfg(any(feature = "tls", feature = "websocket"))]
+pub use handshakes::PIPE_HANDSHAKES_MAX;
 pub use identity::PeerIdentity;
 pub use memory::{MemoryNetwork, MemoryPipe};
 pub use tcp::TcpPipe;
+#[cfg(feature = "tls")]
+pub use tls::TlsPipe;
 #[cfg(unix)]
 pub use unix::UnixPipe;
 

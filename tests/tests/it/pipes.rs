@@ -1,10 +1,15 @@
 //! Two nodes over each pipe: connect, spawn there, call, lose one, see it.
 
+use std::fs;
 use std::time::Duration;
 
-use starlings::pipe::{Pipe, UnixPipe};
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
+use starlings::pipe::{Binding, Credentials, Pipe, TlsPipe, UnixPipe};
 use starlings::prelude::*;
-use starlings::{DownReason, NodeBuilder};
+use starlings::{ConnectError, DownReason, NodeBuilder};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -85,4 +90,71 @@ fn unix_sockets() {
     let folder = folder();
     let address = format!("unix:{}", folder.path().join("b.sock").display());
     nodes_live_and_die_over([UnixPipe, UnixPipe], &address);
+}
+
+/// Makes certificates.
+struct Authority(TempDir, Issuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let (folder, key) = (folder(), KeyPair::generate().unwrap());
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "authority");
+        fs::write(folder.path().join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        Self(folder, Issuer::new(params, key))
+    }
+
+    /// Of a node with this name, on this machine.
+    fn credentials(&self, node: &str) -> Credentials {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let uri = format!("starlings://{node}");
+        params.subject_alt_names.push(SanType::URI(Ia5String::try_from(uri).unwrap()));
+        let key = KeyPair::generate().unwrap();
+        let path = |file| self.0.path().join(format!("{node}.{file}"));
+        let certificate = params.signed_by(&key, &self.1).unwrap().pem();
+        fs::write(path("pem"), certificate).unwrap();
+        fs::write(path("key"), key.serialize_pem()).unwrap();
+        Credentials::load(path("pem"), path("key"), self.0.path().join("ca.pem")).unwrap()
+    }
+}
+
+#[test]
+fn tls() {
+    let authority = Authority::new();
+    let pipe = |node| TlsPipe::new(authority.credentials(node).bind(Binding::Node));
+    nodes_live_and_die_over([pipe("a@localhost"), pipe("b@localhost")], "127.0.0.1:0");
+}
+
+/// Goal: a node that says another name than its certificate has is refused by the end that asks for
+/// the name, whether that dials or listens, though it knows the cookie.
+#[tokio::test]
+async fn certificate_of_another_node_is_refused() {
+    let authority = Authority::new();
+    let (asks, asks_not) = (Binding::Node, Binding::Authority);
+    // The bindings of who dials and who listens, and the name in the certificate of each.
+    let table = [
+        (asks, asks_not, "a@localhost", "b@localhost", true),
+        (asks, asks_not, "a@localhost", "c@localhost", false),
+        (asks, asks_not, "c@localhost", "b@localhost", true),
+        (asks_not, asks, "a@localhost", "b@localhost", true),
+        (asks_not, asks, "a@localhost", "c@localhost", true),
+        (asks_not, asks, "c@localhost", "b@localhost", false),
+    ];
+    for (dials, listens, dialler, listener, is_let_in) in table {
+        let pipe = |node, binding| TlsPipe::new(authority.credentials(node).bind(binding));
+        let b = builder("b@localhost", pipe(listener, listens)).listen("127.0.0.1:0");
+        let b = b.start().await.unwrap();
+        let a = builder("a@localhost", pipe(dialler, dials)).start().await.unwrap();
+        let connected = a.connect(b.name(), starlings::address(&b).as_deref()).await;
+        match &connected {
+            Ok(()) if is_let_in => {}
+            Err(ConnectError::HandshakeFailed { .. }) if !is_let_in => {}
+            _ => panic!("{dialler} to {listener}: {connected:?}"),
+        }
+        assert!(is_let_in || b.nodes().is_empty());
+        a.shutdown().await;
+        b.shutdown().await;
+    }
 }

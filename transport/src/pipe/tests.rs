@@ -12,6 +12,8 @@ use tokio::time::timeout;
 use self::cases::{Case, cases};
 use super::{Connection, DialError, MemoryNetwork, Pipe, PipeListener};
 
+#[cfg(feature = "tls")]
+pub(super) mod authority;
 pub(super) mod cases;
 
 /// After this long, what a test waits for does not come.

@@ -5,25 +5,38 @@ use std::fmt;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::pipe::{MemoryNetwork, Pipe, TcpPipe};
 
 pub(in crate::pipe) struct Case {
     pub(in crate::pipe) pipe: Arc<dyn Pipe>,
     pub(in crate::pipe) address: String,
+    handshake: Handshake,
     /// Removed with the case.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
+}
+
+/// What the handshake of a pipe goes over.
+#[derive(Debug, Clone, Copy)]
+enum Handshake {
+    None,
+    #[cfg(any(feature = "tls", feature = "websocket"))]
+    Tcp,
 }
 
 impl Case {
-    fn new(pipe: impl Pipe, address: impl Into<String>, folder: TempDir) -> Self {
-        Self { pipe: Arc::new(pipe), address: address.into(), _folder: folder }
+    fn new(pipe: impl Pipe, address: impl Into<String>, handshake: Handshake) -> Self {
+        Self { pipe: Arc::new(pipe), address: address.into(), handshake, _folder: None }
     }
 
     /// Connects somebody who says nothing; nobody, where that is a connection like all others.
     pub(in crate::pipe) async fn stall(&self, address: &str) -> Option<Box<dyn Any>> {
-        let _ = address;
-        None
+        match self.handshake {
+            Handshake::None => None,
+            #[cfg(any(feature = "tls", feature = "websocket"))]
+            Handshake::Tcp => Some(Box::new(TcpStream::connect(place(address)).await.unwrap())),
+        }
     }
 }
 
@@ -33,21 +46,33 @@ impl fmt::Debug for Case {
     }
 }
 
+/// The `host:port` in an address.
+pub(in crate::pipe) fn place(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
 pub(in crate::pipe) fn cases() -> Vec<Case> {
     vec![
-        Case::new(TcpPipe, "127.0.0.1:0", folder()),
-        Case::new(MemoryNetwork::default().pipe("a"), "memory:a", folder()),
+        Case::new(TcpPipe, "127.0.0.1:0", Handshake::None),
+        Case::new(MemoryNetwork::default().pipe("a"), "memory:a", Handshake::None),
         #[cfg(unix)]
-        unix(folder()),
+        unix(),
+        #[cfg(feature = "tls")]
+        Case::new(crate::pipe::TlsPipe::new(credentials()), "127.0.0.1:0", Handshake::Tcp),
     ]
 }
 
-fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
+#[cfg(unix)]
+fn unix() -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", folder.path().join("a.sock").display());
+    let case = Case::new(crate::pipe::UnixPipe, address, Handshake::None);
+    Case { _folder: Some(folder), ..case }
 }
 
-#[cfg(unix)]
-fn unix(folder: TempDir) -> Case {
-    let path = folder.path().join("a.sock");
-    Case::new(crate::pipe::UnixPipe, format!("unix:{}", path.display()), folder)
+#[cfg(feature = "tls")]
+fn credentials() -> crate::pipe::Credentials {
+    use super::authority::{Authority, localhost};
+    localhost(&Authority::new(), "node")
 }
