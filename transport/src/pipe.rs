@@ -9,6 +9,8 @@
 //! | [`TcpPipe`] | `host:port` | | whoever knows the cookie |
 //! | `UnixPipe` | `unix:PATH` | | whoever may open the file, and knows the cookie |
 //! | `TlsPipe` | `host:port` | `tls` | whoever has a certificate, and knows the cookie |
+//! | `WebSocketPipe` | `ws://host:port/path` | `websocket` | whoever knows the cookie |
+//! | | `wss://host:port/path` | and `tls` | whoever has a certificate, and knows the cookie |
 //! | [`MemoryPipe`] | `memory:NAME` | | tests |
 
 use std::fmt;
@@ -31,6 +33,8 @@ mod tests;
 mod tls;
 #[cfg(unix)]
 mod unix;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 #[cfg(feature = "tls")]
 pub use credentials::{Binding, Credentials, CredentialsError};
@@ -43,6 +47,8 @@ pub use tcp::TcpPipe;
 pub use tls::TlsPipe;
 #[cfg(unix)]
 pub use unix::UnixPipe;
+#[cfg(feature = "websocket")]
+pub use websocket::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_READ_MAX, WebSocketPipe};
 
 /// A way to other nodes. An `Arc` of one is one too.
 pub trait Pipe: Send + Sync + fmt::Debug + 'static {

@@ -7,7 +7,7 @@ use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
 };
-use starlings::pipe::{Binding, Credentials, Pipe, TlsPipe, UnixPipe};
+use starlings::pipe::{Binding, Credentials, Pipe, TlsPipe, UnixPipe, WebSocketPipe};
 use starlings::prelude::*;
 use starlings::{ConnectError, DownReason, NodeBuilder};
 use tempfile::TempDir;
@@ -125,6 +125,19 @@ fn tls() {
     let authority = Authority::new();
     let pipe = |node| TlsPipe::new(authority.credentials(node).bind(Binding::Node));
     nodes_live_and_die_over([pipe("a@localhost"), pipe("b@localhost")], "127.0.0.1:0");
+}
+
+#[test]
+fn websocket() {
+    let pipes = [WebSocketPipe::new(), WebSocketPipe::new()];
+    nodes_live_and_die_over(pipes, "ws://127.0.0.1:0/cluster/b");
+}
+
+#[test]
+fn websocket_over_tls() {
+    let authority = Authority::new();
+    let pipe = |node| WebSocketPipe::secure(authority.credentials(node).bind(Binding::Node));
+    nodes_live_and_die_over([pipe("a@localhost"), pipe("b@localhost")], "wss://127.0.0.1:0");
 }
 
 /// Goal: a node that says another name than its certificate has is refused by the end that asks for

@@ -60,6 +60,14 @@ pub(in crate::pipe) fn cases() -> Vec<Case> {
         unix(),
         #[cfg(feature = "tls")]
         Case::new(crate::pipe::TlsPipe::new(credentials()), "127.0.0.1:0", Handshake::Tcp),
+        #[cfg(feature = "websocket")]
+        Case::new(crate::pipe::WebSocketPipe::new(), "ws://127.0.0.1:0/path?query", Handshake::Tcp),
+        #[cfg(all(feature = "websocket", feature = "tls"))]
+        Case::new(
+            crate::pipe::WebSocketPipe::secure(credentials()),
+            "wss://127.0.0.1:0",
+            Handshake::Tcp,
+        ),
     ]
 }
 
