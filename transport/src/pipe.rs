@@ -9,6 +9,7 @@
 //! | [`TcpPipe`] | `host:port` | | whoever knows the cookie |
 //! | `UnixPipe` | `unix:PATH` | | whoever may open the file, and knows the cookie |
 //! | `TlsPipe` | `host:port` | `tls` | whoever has a certificate, and knows the cookie |
+//! | `QuicPipe` | `host:port`, UDP | `quic` | whoever has a certificate, and knows the cookie |
 //! | `WebSocketPipe` | `ws://host:port/path` | `websocket` | whoever knows the cookie |
 //! | | `wss://host:port/path` | and `tls` | whoever has a certificate, and knows the cookie |
 //! | [`MemoryPipe`] | `memory:NAME` | | tests |
@@ -26,6 +27,8 @@ mod credentials;
 mod handshakes;
 mod identity;
 mod memory;
+#[cfg(feature = "quic")]
+mod quic;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -42,6 +45,8 @@ pub use credentials::{Binding, Credentials, CredentialsError};
 pub use handshakes::PIPE_HANDSHAKES_MAX;
 pub use identity::PeerIdentity;
 pub use memory::{MemoryNetwork, MemoryPipe};
+#[cfg(feature = "quic")]
+pub use quic::{QUIC_IDLE_TIMEOUT, QuicPipe};
 pub use tcp::TcpPipe;
 #[cfg(feature = "tls")]
 pub use tls::TlsPipe;

@@ -18,11 +18,13 @@ pub(in crate::pipe) struct Case {
 }
 
 /// What the handshake of a pipe goes over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Handshake {
     None,
     #[cfg(any(feature = "tls", feature = "websocket"))]
     Tcp,
+    #[cfg(feature = "quic")]
+    Quic(crate::pipe::Credentials),
 }
 
 impl Case {
@@ -32,10 +34,22 @@ impl Case {
 
     /// Connects somebody who says nothing; nobody, where that is a connection like all others.
     pub(in crate::pipe) async fn stall(&self, address: &str) -> Option<Box<dyn Any>> {
-        match self.handshake {
+        match &self.handshake {
             Handshake::None => None,
             #[cfg(any(feature = "tls", feature = "websocket"))]
             Handshake::Tcp => Some(Box::new(TcpStream::connect(place(address)).await.unwrap())),
+            #[cfg(feature = "quic")]
+            Handshake::Quic(credentials) => {
+                let (credentials, address) = (credentials.clone(), address.to_owned());
+                // It comes as far as it comes: the listener has to take part.
+                let stalled = async move {
+                    let _connection = crate::pipe::quic::tests::stall(&credentials, &address).await;
+                    std::future::pending::<()>().await;
+                };
+                let mut task = tokio::task::JoinSet::new();
+                task.spawn(stalled);
+                Some(Box::new(task))
+            }
         }
     }
 }
@@ -60,6 +74,8 @@ pub(in crate::pipe) fn cases() -> Vec<Case> {
         unix(),
         #[cfg(feature = "tls")]
         Case::new(crate::pipe::TlsPipe::new(credentials()), "127.0.0.1:0", Handshake::Tcp),
+        #[cfg(feature = "quic")]
+        quic(),
         #[cfg(feature = "websocket")]
         Case::new(crate::pipe::WebSocketPipe::new(), "ws://127.0.0.1:0/path?query", Handshake::Tcp),
         #[cfg(all(feature = "websocket", feature = "tls"))]
@@ -77,6 +93,13 @@ fn unix() -> Case {
     let address = format!("unix:{}", folder.path().join("a.sock").display());
     let case = Case::new(crate::pipe::UnixPipe, address, Handshake::None);
     Case { _folder: Some(folder), ..case }
+}
+
+#[cfg(feature = "quic")]
+fn quic() -> Case {
+    let credentials = credentials();
+    let pipe = crate::pipe::QuicPipe::new(credentials.clone());
+    Case::new(pipe, "127.0.0.1:0", Handshake::Quic(credentials))
 }
 
 #[cfg(feature = "tls")]
