@@ -35,6 +35,8 @@
 //! This crate is the facade: it wires runtime, transport, registry and cache into a [`Node`].
 //! [`prelude`] is what programs import.
 
+pub mod pipe;
+
 mod builder;
 mod inspector;
 mod system;
@@ -59,7 +61,7 @@ pub use starlings_runtime::{
     Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
     TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
 };
-pub use starlings_transport::{Cookie, pipe};
+pub use starlings_transport::Cookie;
 pub use system::address;
 
 #[doc(hidden)]

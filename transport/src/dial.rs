@@ -135,8 +135,7 @@ impl<R: Receiver> DialLoop<R> {
         for lane in 0..LANES {
             let connection = self.hub.settings.pipe.dial(&address).await;
             let mut connection = connection.map_err(|error| self.unreachable(&address, error))?;
-            if !connection.allows(&self.node) {
-                let why = format!("there is another node, by its certificate: {connection:?}");
+            if let Some(why) = connection.mismatch(&self.node) {
                 return Err(TryError::Final(self.handshake_failed(why)));
             }
             let claim = Claim {

@@ -90,12 +90,10 @@ async fn handshake<R: Receiver>(
         for output in outbox {
             match output {
                 Output::Send(message) => greet::send(&mut connection, &message).await?,
-                Output::Proven(claim) if !connection.allows(&claim.peer.node) => {
-                    let why =
-                        format!("{} by its certificate is not {connection:?}", claim.peer.node);
-                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-                }
                 Output::Proven(claim) => {
+                    if let Some(why) = connection.mismatch(&claim.peer.node) {
+                        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+                    }
                     let verdict = hub.admit(claim.clone());
                     answer = Some(match verdict {
                         Ok(()) => admit(hub, claim, &mut admitted),

@@ -126,7 +126,13 @@ impl Connection {
     /// pipe knows nothing of it; what it has to prove by the cookie is left to the session.
     #[must_use]
     pub fn allows(&self, node: &NodeId) -> bool {
-        self.identity.as_ref().is_none_or(|identity| identity.allows(node))
+        self.mismatch(node).is_none()
+    }
+
+    /// What is wrong, if the other end cannot be this node.
+    pub(crate) fn mismatch(&self, node: &NodeId) -> Option<String> {
+        let identity = self.identity.as_ref().filter(|identity| !identity.allows(node))?;
+        Some(format!("it proved to be {:?}, not {node}", identity.names()))
     }
 }
 

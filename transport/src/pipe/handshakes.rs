@@ -14,8 +14,8 @@ mod tests;
 
 /// Handshakes of one listener of a pipe with certificates or HTTP that run at once, each for
 /// [`HANDSHAKE_TIMEOUT`] at most. Beyond that, connections wait in the backlog of the system. More
-/// than the sessions let in at once, so that somebody who only opens connections has to keep some
-/// hundred of them open; each costs some 50 KB.
+/// than the sessions let in at once, so that somebody who only opens connections has to keep hundreds
+/// of them open; each costs a socket and its buffers.
 pub const PIPE_HANDSHAKES_MAX: usize = 256;
 
 /// The handshakes of one listener. Dropping it drops them.

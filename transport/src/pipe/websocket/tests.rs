@@ -43,7 +43,7 @@ async fn ask(listener: &dyn PipeListener, request: &str) -> (TcpStream, String) 
 const REQUEST: &str = "GET /cluster/a HTTP/1.1
 Host: a.example.org
 Upgrade: websocket
-Connection: keep-alive, Upgrade
+Connection: TE, Upgrade
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
 Sec-WebSocket-Protocol: chat, starlings
 Sec-WebSocket-Version: 13
