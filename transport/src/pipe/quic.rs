@@ -60,6 +60,10 @@ const SEND_BYTES_MAX: u64 = 2 << 20;
 /// What the other end may send that is not read yet. Bytes; as [`SEND_BYTES_MAX`].
 const RECEIVE_BYTES_MAX: u32 = 2 << 20;
 
+/// What is kept of a dialler whose handshake has not begun, and a sixteenth of that of all of them;
+/// packets beyond it are dropped, and sent again. Bytes; a first flight is one or two packets of 1.2 KB.
+const ARRIVAL_BYTES_MAX: u64 = 64 << 10;
+
 /// How long a dial waits for the system's word that nobody has the port before it asks again. Far above
 /// a round trip in one network, and asking costs one datagram.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
@@ -281,7 +285,11 @@ fn server_config(credentials: &Credentials) -> io::Result<quinn::ServerConfig> {
     let crypto: Result<QuicServerConfig, NoInitialCipherSuite> = tls.try_into();
     let crypto = Arc::new(crypto.map_err(io::Error::other)?);
     let mut config = quinn::ServerConfig::with_crypto(crypto);
-    config.transport_config(Arc::new(transport_config(1)?)).max_incoming(PIPE_HANDSHAKES_MAX);
+    config
+        .transport_config(Arc::new(transport_config(1)?))
+        .max_incoming(PIPE_HANDSHAKES_MAX)
+        .incoming_buffer_size(ARRIVAL_BYTES_MAX)
+        .incoming_buffer_size_total(ARRIVAL_BYTES_MAX.saturating_mul(16));
     Ok(config)
 }
 

@@ -1,17 +1,21 @@
 //! Who is let in, who is not, and what both ends are told.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::TLS13;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::greet::HANDSHAKE_TIMEOUT;
-use crate::pipe::TcpPipe;
-use crate::pipe::tests::authority::{Authority, localhost};
+use crate::pipe::tests::authority::{Authority, Files, localhost};
+use crate::pipe::{Binding, TcpPipe};
 
 mod openssl;
 
@@ -72,6 +76,7 @@ async fn certificates_that_are_not_good_are_refused_and_it_is_said_why() {
     let server = ours.node_with("server", here, only(ExtendedKeyUsagePurpose::ServerAuth));
     let client = ours.node_with("client", here, only(ExtendedKeyUsagePurpose::ClientAuth));
     let other = ours.node("other", &["elsewhere.example.org", "127.0.0.2"]);
+    let by_name = [Binding::Authority, Binding::Host, Binding::Node];
     // Who dials, who listens, and what the dialler is told.
     let table = [
         (&good, &good, Ok(())),
@@ -85,17 +90,67 @@ async fn certificates_that_are_not_good_are_refused_and_it_is_said_why() {
         (&early, &good, Err("CertificateExpired")),
         (&good, &client, Err("certificate does not allow extended key usage")),
         (&server, &good, Err("UnsupportedCertificate")),
-        (&good, &other, Err("not valid for name")),
         // Who dials is not asked for a host.
         (&other, &good, Ok(())),
     ];
     for (dials, listens, expected) in table {
-        let listener = TlsPipe::new(listens.load()).listen(ANY).await.unwrap();
-        let outcome = try_dial(&TlsPipe::new(dials.load()), &*listener).await;
-        match (&outcome, expected) {
-            (Ok(()), Ok(())) => {}
-            (Err(told), Err(part)) if told.contains(part) => {}
-            _ => panic!("{:?} to {:?}: {outcome:?}", dials.certificate, listens.certificate),
+        for binding in [Binding::Address].into_iter().chain(by_name) {
+            let case = (binding, &dials.certificate, &listens.certificate);
+            assert_told(case, tried(dials, binding, listens).await, expected);
+        }
+    }
+    // The address counts by default, and otherwise does not.
+    let case = (Binding::Address, &good.certificate, &other.certificate);
+    let outcome = tried(&good, Binding::Address, &other).await;
+    assert_told(case, outcome, Err("not valid for name"));
+    for binding in by_name {
+        let case = (binding, &good.certificate, &other.certificate);
+        assert_told(case, tried(&good, binding, &other).await, Ok(()));
+    }
+}
+
+async fn tried(dials: &Files, binding: Binding, listens: &Files) -> Result<(), String> {
+    let listener = TlsPipe::new(listens.load().bind(binding)).listen(ANY).await.unwrap();
+    try_dial(&TlsPipe::new(dials.load().bind(binding)), &*listener).await
+}
+
+fn assert_told(
+    case: (Binding, &PathBuf, &PathBuf),
+    outcome: Result<(), String>,
+    expected: Result<(), &str>,
+) {
+    match (&outcome, expected) {
+        (Ok(()), Ok(())) => {}
+        (Err(told), Err(part)) if told.contains(part) => {}
+        _ => panic!("{case:?}: {outcome:?}"),
+    }
+}
+
+/// Goal: a certificate is not believed without its key, whoever checks it.
+#[tokio::test]
+async fn certificate_without_its_key_is_refused() {
+    let authority = Authority::new();
+    let (stolen, own) = (authority.node("stolen", &["127.0.0.1"]), authority.node("own", &[]));
+    let chain = vec![CertificateDer::from_pem_file(stolen.certificate).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(own.key).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let thief = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(thief));
+    let (acceptor, listener) =
+        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind(ANY).await.unwrap());
+    let address = listener.local_addr().unwrap().to_string();
+    for binding in [Binding::Address, Binding::Authority, Binding::Node] {
+        let pipe = TlsPipe::new(localhost(&authority, "good").bind(binding));
+        let thief = async { acceptor.accept(listener.accept().await.unwrap().0).await };
+        let (dialled, _) = within(async { tokio::join!(pipe.dial(&address), thief) }).await;
+        match dialled {
+            Err(DialError::Handshake(why)) => assert!(why.contains("BadSignature"), "{why}"),
+            dialled => panic!("{binding:?}: {dialled:?}"),
         }
     }
 }
@@ -108,7 +163,7 @@ async fn dialler_without_a_certificate_is_refused() {
     roots.add(CertificateDer::from_pem_file(authority.pem()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
