@@ -31,6 +31,21 @@ async fn stale_socket_is_replaced_and_one_in_use_is_not() {
     assert!(UnixPipe.listen(&address).await.is_ok());
 }
 
+/// Goal: of two that start at once and find the same stale socket, one replaces it. Method: the other
+/// one is where it has the lock and has not listened yet.
+#[tokio::test]
+async fn socket_that_another_process_is_replacing_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sock");
+    drop(Foreign::bind(&path).unwrap());
+    let other = super::lock(&path).unwrap();
+    let refused = UnixPipe.listen(&address(&path)).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(path.exists());
+    drop(other);
+    assert!(UnixPipe.listen(&address(&path)).await.is_ok());
+}
+
 #[tokio::test]
 async fn file_that_is_no_socket_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
