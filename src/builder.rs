@@ -8,7 +8,9 @@ use starlings_runtime::{
     ConnectError, DuplicateType, Incarnation, Node, NodeId, NodeIdError, NodeInstance, NodeParts,
     RemoteFunction, SpawnError, Spawnable,
 };
-use starlings_transport::{Cookie, Pipe, StartError, TcpPipe, TransportConfig};
+use starlings_transport::{
+    AllowPeers, AutoConnect, Cookie, Pipe, StartError, TcpPipe, TransportConfig,
+};
 
 use crate::system;
 
@@ -26,6 +28,10 @@ impl StartNode for Node {
             cookie: None,
             hidden: false,
             heartbeat: None,
+            user_lanes: None,
+            compress_above: None,
+            auto_connect: AutoConnect::Always,
+            allow_peers: None,
             peers: Vec::new(),
             types: Vec::new(),
             allows: None,
@@ -43,10 +49,21 @@ pub struct NodeBuilder {
     cookie: Option<Cookie>,
     hidden: bool,
     heartbeat: Option<(Duration, u32)>,
-    peers: Vec<(String, String)>,
+    user_lanes: Option<u8>,
+    compress_above: Option<usize>,
+    auto_connect: AutoConnect,
+    allow_peers: Option<AllowPeers>,
+    peers: Vec<Peer>,
     types: Vec<AddType>,
     allows: Option<SpawnRule>,
     pipe: Arc<dyn Pipe>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    node: String,
+    address: String,
+    is_kept: bool,
 }
 
 /// See [`NodeBuilder::allow_spawn`].
@@ -109,7 +126,28 @@ impl NodeBuilder {
     /// Tells where a node is, so that it can be connected to by name, or automatically by the first
     /// message to one of its pids.
     pub fn peer(mut self, node: impl Into<String>, address: impl Into<String>) -> Self {
-        self.peers.push((node.into(), address.into()));
+        self.peers.push(Peer { node: node.into(), address: address.into(), is_kept: false });
+        self
+    }
+
+    /// Stays connected with a node: connects when this one starts, whether or not the other runs, and
+    /// again whenever the session is lost, after 100 ms at first and 30 s at most, a fifth of it left to
+    /// chance. [`Node::disconnect`] ends that.
+    pub fn keep_connected(mut self, node: impl Into<String>, address: impl Into<String>) -> Self {
+        self.peers.push(Peer { node: node.into(), address: address.into(), is_kept: true });
+        self
+    }
+
+    /// Sets whether messages to a node whose address is known have it connected to. They do by default.
+    pub fn auto_connect(mut self, rule: AutoConnect) -> Self {
+        self.auto_connect = rule;
+        self
+    }
+
+    /// Limits which nodes this one talks to, by their names: others neither get in nor are dialled. It
+    /// must not block; if it panics, the node is refused.
+    pub fn allow_peers(mut self, allows: impl Fn(&NodeId) -> bool + Send + Sync + 'static) -> Self {
+        self.allow_peers = Some(AllowPeers::new(allows));
         self
     }
 
@@ -117,6 +155,22 @@ impl NodeBuilder {
     /// for dead. The longer of both ends counts. 1 s and 5 by default.
     pub fn heartbeat(mut self, interval: Duration, missed_max: u32) -> Self {
         self.heartbeat = Some((interval, missed_max));
+        self
+    }
+
+    /// Sets how many connections with each peer carry messages, 1 to 14; the fewer of both ends count. 1
+    /// by default: more of them use more cores for one peer. Which one a message takes is decided by its
+    /// receiver.
+    pub fn user_lanes(mut self, lanes: u8) -> Self {
+        self.user_lanes = Some(lanes);
+        self
+    }
+
+    /// Compresses what goes to other nodes in pieces of so many bytes or more, if they can read that.
+    /// Without this, nothing is. Worth it on networks of up to a few Gbit/s, for what compresses.
+    #[cfg(feature = "lz4")]
+    pub fn compress_above(mut self, bytes: usize) -> Self {
+        self.compress_above = Some(bytes);
         self
     }
 
@@ -173,9 +227,9 @@ impl NodeBuilder {
         for add in &self.types {
             add(&mut parts)?;
         }
-        let mut peers: Vec<(NodeId, String)> = Vec::new();
-        for (name, address) in self.peers {
-            peers.push((name.parse()?, address));
+        let mut peers = Vec::new();
+        for Peer { node, address, is_kept } in self.peers {
+            peers.push(system::Peer { node: node.parse()?, address, is_kept });
         }
         if self.cookie.is_none() && (self.listen.is_some() || !peers.is_empty()) {
             return Err(StartNodeError::NoCookie);
@@ -187,6 +241,10 @@ impl NodeBuilder {
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
             }
+            config.user_lanes = self.user_lanes.unwrap_or(config.user_lanes);
+            config.compress_above = self.compress_above;
+            config.auto_connect = self.auto_connect;
+            config.allow_peers = self.allow_peers;
             config
         });
         if let Some(SpawnRule(allows)) = self.allows {

@@ -18,14 +18,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use starlings_registry::{DEFAULT_SCOPE, Groups, Names};
 use starlings_runtime::{
-    AnyPid, BoxFuture, Carrier, Cx, ExitReason, JoinGroup, Monitor, Node, NodeId, Supervisor,
-    actor, spec,
+    AnyPid, Backoff, BoxFuture, Carrier, Cx, ExitReason, JoinGroup, Monitor, Node, NodeId,
+    Supervisor, actor, spec,
 };
 use starlings_transport::{Pipe, Spawner, Transport, TransportConfig};
+use tokio::runtime::Handle;
 
 use crate::builder::StartNodeError;
 use crate::inspector::Inspector;
@@ -36,11 +38,22 @@ const SYSTEM: &str = "starlings.node";
 /// The local name of the supervisor of its sessions.
 const SESSIONS: &str = "starlings.sessions";
 
+/// The delay before a peer that is kept connected is dialled again, at first and at most.
+const RECONNECT_BASE: Duration = Duration::from_millis(100);
+const RECONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// Another node, as the builder was told of it.
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) address: String,
+    pub(crate) is_kept: bool,
+}
+
 pub(crate) async fn start(
     node: &Node,
     config: Option<TransportConfig>,
     pipe: Arc<dyn Pipe>,
-    peers: Vec<(NodeId, String)>,
+    peers: Vec<Peer>,
 ) -> Result<(), StartNodeError> {
     node.set_groups(Arc::new(Joiner));
     let transport = match config {
@@ -98,12 +111,16 @@ async fn open_transport(
     node: &Node,
     mut config: TransportConfig,
     pipe: Arc<dyn Pipe>,
-    peers: Vec<(NodeId, String)>,
+    peers: Vec<Peer>,
 ) -> Result<Arc<Transport>, StartNodeError> {
     config.spawner = Some(supervised_on(node));
     let transport = Transport::start(config, node.ingress(), pipe).await?;
-    for (peer, address) in peers {
-        transport.learn(peer, address)?;
+    for Peer { node, address, is_kept } in peers {
+        if is_kept {
+            transport.keep(node, address, Backoff::new(RECONNECT_BASE, RECONNECT_MAX))?;
+        } else {
+            transport.learn(node, address)?;
+        }
     }
     node.extension(|| Listening(transport.local_address().map(ToOwned::to_owned)));
     node.set_carrier(Arc::clone(&transport) as Arc<dyn Carrier>);
@@ -124,14 +141,16 @@ pub fn address(node: &Node) -> Option<String> {
 /// it leaves to [`Listener`], which can be restarted.
 fn supervised_on(node: &Node) -> Spawner {
     let (node, sessions) = (node.clone(), AtomicU64::new(1));
+    // It is called from the transport's threads too.
+    let runtime = Handle::current();
     Arc::new(move |what, future| match what {
         "listener" => drop(future),
         "session" => {
             let id = format!("session-{}", sessions.fetch_add(1, Ordering::Relaxed));
             let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
-            tokio::spawn(supervise(node.clone(), id, hosted));
+            runtime.spawn(supervise(node.clone(), id, hosted));
         }
-        _ => drop(tokio::spawn(future)),
+        _ => drop(runtime.spawn(future)),
     })
 }
 

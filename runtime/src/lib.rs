@@ -63,12 +63,13 @@ pub use proto::supervision::{
     AutoShutdown, Backoff, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy,
 };
 pub use reason::{DownReason, ExitReason, REASON_BYTES_MAX};
+pub use remote::batch::Batch;
 pub use remote::carrier::{
     BoxFuture, Carrier, ConnectError, LaneKey, Outlet, OutletError, SessionInfo, Urgency,
 };
 pub use remote::decoding::Origin;
 pub use remote::fingerprint::{method_key, shape};
-pub use remote::ingress::{Batch, Ingress, ProtocolViolation, SessionIngress};
+pub use remote::ingress::{Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
 pub use remote::on::On;
 pub use remote::wire::{CallRef, MethodKey, append, decode};

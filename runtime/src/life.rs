@@ -1,5 +1,6 @@
 //! The life of an actor: how it is asked for, born, hosted, runs and ends, and the record of it.
 
+pub(crate) mod arrival;
 pub(crate) mod birth;
 pub(crate) mod cell;
 pub(crate) mod core;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::greet::{self, Expect};
-use crate::hub::{Hub, LANES, Step};
+use crate::hub::{Hub, Step};
 use crate::pipe::{Connection, DialError};
 use crate::proto::handshake::{Agreement, Claim, Dialler, Failure, Output};
 use crate::proto::peers::{Input, SessionKey};
@@ -31,6 +31,9 @@ pub(crate) async fn connect<R: Receiver>(
 ) -> Result<(), ConnectError> {
     if node == hub.settings.party.me.node {
         return Err(ConnectError::SelfConnect(node));
+    }
+    if !hub.allows(&node) {
+        return Err(ConnectError::NotAllowed(node));
     }
     if let Some(address) = address {
         if let Err(why) = hub.settings.pipe.check(&address) {
@@ -132,20 +135,19 @@ impl<R: Receiver> DialLoop<R> {
         let Some(address) = self.hub.address(&self.node) else {
             return Err(TryError::Final(ConnectError::NoAddress(self.node.clone())));
         };
-        for lane in 0..LANES {
+        let (mut lane, mut lanes) = (CONTROL_LANE, self.hub.settings.party.lanes);
+        while lane < lanes {
             let connection = self.hub.settings.pipe.dial(&address).await;
             let mut connection = connection.map_err(|error| self.unreachable(&address, error))?;
             if let Some(why) = connection.mismatch(&self.node) {
                 return Err(TryError::Final(self.handshake_failed(why)));
             }
-            let claim = Claim {
-                peer: self.hub.settings.party.me.clone(),
-                session: key.id,
-                lane,
-                lanes: LANES,
-            };
+            let claim =
+                Claim { peer: self.hub.settings.party.me.clone(), session: key.id, lane, lanes };
             let agreement = self.greet(key, &claim, &mut connection).await?;
+            lanes = agreement.lanes;
             self.hub.join(key, lane, connection, agreement);
+            lane += 1;
         }
         Ok(())
     }
@@ -182,7 +184,7 @@ impl<R: Receiver> DialLoop<R> {
             _ => Vec::new(),
         };
         let mut dialler = Dialler::new(
-            settings.party.clone(),
+            settings.party(),
             settings.cookie.clone(),
             self.node.clone(),
             claim,

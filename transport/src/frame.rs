@@ -5,6 +5,7 @@
 //!   ┌────────┬────────┬────┬─────────────┐
 //!   │ length │  seq   │kind│ body        │   numbers are little-endian
 //!   └────────┴────────┴────┴─────────────┘   length counts what follows it: 5 + body
+//!   body of envelopes: (length as a varint, envelope) ...
 //! ```
 
 use std::io;
@@ -16,23 +17,35 @@ use crate::wire::FrameKind;
 #[cfg(test)]
 mod tests;
 
-/// Largest body of a frame. Bytes. A larger one is refused before anything is allocated for it:
-/// the sender gets `TooLarge`, a peer that announces one loses its session. 16 MiB holds any message
-/// that should not be a file, and keeps one message from holding up a lane for long.
-pub const FRAME_BYTES_MAX: usize = 16 << 20;
+/// Largest envelope that shares frames with others. Bytes. Longer ones go by the bulk lane.
+pub const ENVELOPE_BYTES_MAX: usize = 64 << 10;
+
+/// A frame of envelopes that is as long takes no more. Bytes.
+pub(crate) const FRAME_BYTES_FULL: usize = 32 << 10;
+
+/// Largest body of a frame. Bytes. A peer that announces a larger one loses its session, before
+/// anything is allocated for it.
+pub const FRAME_BYTES_MAX: usize = 128 << 10;
+
+const _: () = assert!(FRAME_BYTES_FULL + ENVELOPE_BYTES_MAX + VARINT_BYTES_MAX <= FRAME_BYTES_MAX);
 
 /// What a reader asks the socket for at once. Bytes. Large enough for thousands of small frames per
 /// system call, small enough for a buffer per lane.
 pub const READ_BYTES: usize = 128 << 10;
 
+/// Largest length of an envelope, as a varint. Bytes.
+const VARINT_BYTES_MAX: usize = 5;
+
 const LENGTH_BYTES: usize = 4;
-const HEADER_BYTES: usize = LENGTH_BYTES + 5;
+/// What stands before the body of a frame. Bytes.
+pub(crate) const HEADER_BYTES: usize = LENGTH_BYTES + 5;
 
 /// One frame, in the buffer that it was read into.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) seq: u32,
     pub(crate) kind: FrameKind,
+    pub(crate) is_packed: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -54,21 +67,96 @@ pub(crate) fn begin(bytes: &mut Vec<u8>) -> usize {
     start
 }
 
-/// The size of the body written since [`begin`].
-pub(crate) fn body_bytes(bytes: &[u8], start: usize) -> usize {
-    bytes.len().saturating_sub(start + HEADER_BYTES)
+/// The header of a frame with a body of so many bytes.
+pub(crate) fn header(body_bytes: usize, seq: u32, kind: FrameKind) -> [u8; HEADER_BYTES] {
+    debug_assert!(body_bytes <= FRAME_BYTES_MAX);
+    let length = u32::try_from(body_bytes + HEADER_BYTES - LENGTH_BYTES).unwrap_or(u32::MAX);
+    let [l0, l1, l2, l3] = length.to_le_bytes();
+    let [s0, s1, s2, s3] = seq.to_le_bytes();
+    [l0, l1, l2, l3, s0, s1, s2, s3, kind.byte()]
+}
+
+/// Bit of the kind's byte: the body is packed.
+pub(crate) const PACKED: u8 = 0x80;
+
+/// The header of a frame whose body was packed to so many bytes.
+pub(crate) fn packed_header(raw: &[u8; HEADER_BYTES], body_bytes: usize) -> [u8; HEADER_BYTES] {
+    let [.., s0, s1, s2, s3, kind] = *raw;
+    let length = u32::try_from(body_bytes + HEADER_BYTES - LENGTH_BYTES).unwrap_or(u32::MAX);
+    let [l0, l1, l2, l3] = length.to_le_bytes();
+    [l0, l1, l2, l3, s0, s1, s2, s3, kind | PACKED]
+}
+
+/// Splits the first whole frame off: its header, its body, and what follows.
+pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8; HEADER_BYTES], &[u8], &[u8])> {
+    let length = announced(bytes).ok().flatten()?;
+    let (header, rest) = bytes.split_first_chunk()?;
+    let (body, after) = rest.split_at_checked(length + LENGTH_BYTES - HEADER_BYTES)?;
+    Some((header, body, after))
 }
 
 /// Fills in the header of the frame that began at `start`.
 pub(crate) fn finish(bytes: &mut [u8], start: usize, seq: u32, kind: FrameKind) {
-    let length = bytes.len() - start - LENGTH_BYTES;
-    debug_assert!(length <= FRAME_BYTES_MAX + HEADER_BYTES - LENGTH_BYTES);
-    let length = u32::try_from(length).unwrap_or(u32::MAX);
-    if let Some(header) = bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
-        let [l0, l1, l2, l3] = length.to_le_bytes();
-        let [s0, s1, s2, s3] = seq.to_le_bytes();
-        let filled: &mut [u8; HEADER_BYTES] = header;
-        *filled = [l0, l1, l2, l3, s0, s1, s2, s3, kind.byte()];
+    let body_bytes = bytes.len() - start - HEADER_BYTES;
+    if let Some(room) = bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        *room = header(body_bytes, seq, kind);
+    }
+}
+
+/// Appends an envelope to the body of a frame.
+pub(crate) fn put_envelope(envelope: &[u8], out: &mut Vec<u8>) {
+    let mut length = envelope.len();
+    while length >= 0x80 {
+        out.push(length.to_le_bytes()[0] | 0x80);
+        length >>= 7;
+    }
+    out.push(length.to_le_bytes()[0]);
+    out.extend_from_slice(envelope);
+}
+
+/// The envelopes in the body of a frame.
+#[derive(Debug)]
+pub(crate) struct Envelopes<'a> {
+    rest: &'a [u8],
+    is_broken: bool,
+}
+
+impl<'a> Envelopes<'a> {
+    pub(crate) fn new(body: &'a [u8]) -> Self {
+        Self { rest: body, is_broken: false }
+    }
+
+    /// Whether it ended before the body did.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    fn split(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let (mut length, mut rest) = (0, self.rest);
+        for shift in (0..).step_by(7).take(VARINT_BYTES_MAX) {
+            let (byte, after) = rest.split_first()?;
+            length |= usize::from(byte & 0x7f) << shift;
+            rest = after;
+            if byte & 0x80 == 0 {
+                return rest.split_at_checked(length);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Envelopes<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() || self.is_broken {
+            return None;
+        }
+        let split = self.split();
+        self.is_broken = split.is_none();
+        let (envelope, rest) = split?;
+        self.rest = rest;
+        Some(envelope)
     }
 }
 
@@ -102,9 +190,10 @@ impl Frames {
         let Some(([s0, s1, s2, s3, kind], body)) = frame.split_first_chunk() else {
             return Err(FrameError::TooShort(length));
         };
-        let kind = FrameKind::of(*kind).ok_or(FrameError::UnknownKind(*kind))?;
+        let is_packed = kind & PACKED != 0;
+        let kind = FrameKind::of(kind & !PACKED).ok_or(FrameError::UnknownKind(*kind))?;
         let seq = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
-        Ok(Some(Frame { seq, kind, body }))
+        Ok(Some(Frame { seq, kind, is_packed, body }))
     }
 
     /// Moves the begun frame to the front, and makes room to read on.

@@ -13,8 +13,10 @@ use starlings_runtime::{BoxFuture, ConnectError, NodeId, NodeInstance};
 use tokio::sync::{Notify, oneshot, watch};
 
 mod board;
+mod book;
 
 use board::{Board, Effects, Live, Parked};
+pub use book::ADDRESSES_MAX;
 
 use crate::clock::Clock;
 use crate::cookie::Cookie;
@@ -24,20 +26,9 @@ use crate::proto::peers::{self, Input, Output, SessionKey};
 use crate::proto::session;
 use crate::receiver::Receiver;
 use crate::session::{Delivery, Session, drive_session};
-use crate::transport::Spawner;
-use crate::wire::{CONTROL_LANE, LANES_MAX, Refusal};
-
-/// Lanes of a session for envelopes. The control lane comes on top.
-pub const USER_LANES: u8 = 1;
-
-/// Lanes of a session that this node dials.
-pub(crate) const LANES: u8 = 1 + USER_LANES;
-
-const _: () = assert!(LANES <= LANES_MAX);
-
-/// Addresses that a node remembers. Beyond that, those learnt of new nodes are not remembered, and
-/// connecting to them takes an address. 16 times the largest cluster we mean to run.
-pub const ADDRESSES_MAX: usize = 16 << 10;
+use crate::threads::Threads;
+use crate::transport::{AllowPeers, AutoConnect, Spawner};
+use crate::wire::{CONTROL_LANE, LANES_MAX, Pulse, Refusal};
 
 /// The shared part of a transport.
 pub(crate) struct Hub<R: Receiver> {
@@ -50,13 +41,18 @@ pub(crate) struct Hub<R: Receiver> {
     pub(crate) ended: Notify,
 }
 
-/// What does not change while a node runs.
+/// What does not change while a node runs, but for its times.
 pub(crate) struct Settings {
+    pub(crate) pulse: Mutex<Pulse>,
     pub(crate) party: Party,
     pub(crate) cookie: Cookie,
     pub(crate) connect_timeout: Duration,
     pub(crate) pipe: Arc<dyn Pipe>,
     pub(crate) spawner: Spawner,
+    pub(crate) threads: Threads,
+    pub(crate) auto_connect: AutoConnect,
+    pub(crate) allow_peers: Option<AllowPeers>,
+    pub(crate) compress_above: Option<usize>,
 }
 
 /// What a dial loop is to do next.
@@ -69,7 +65,24 @@ pub(crate) enum Step {
     Done,
 }
 
+impl Settings {
+    /// What this node brings to a handshake now.
+    pub(crate) fn party(&self) -> Party {
+        Party { pulse: *self.pulse.lock(), ..self.party.clone() }
+    }
+}
+
 impl<R: Receiver> Hub<R> {
+    /// Asks for other times, of the sessions there are and of those to come.
+    pub(crate) fn set_pulse(&self, pulse: Pulse) {
+        *self.settings.pulse.lock() = pulse;
+        let sessions: Vec<_> =
+            self.board.lock().live.values().map(|live| live.session.clone()).collect();
+        for session in sessions {
+            session.handle(session::Input::NewPulse(pulse));
+        }
+    }
+
     pub(crate) fn new(
         settings: Settings,
         receiver: R,
@@ -88,6 +101,8 @@ impl<R: Receiver> Hub<R> {
                 dials: BTreeSet::new(),
                 waiters: BTreeMap::new(),
                 addresses: BTreeMap::new(),
+                kept: BTreeSet::new(),
+                lost: BTreeSet::new(),
                 listener,
             }),
             stopping: watch::Sender::new(false),
@@ -100,26 +115,24 @@ impl<R: Receiver> Hub<R> {
         &self.receiver
     }
 
-    /// Remembers where a node is.
-    pub(crate) fn learn(&self, node: NodeId, address: String) {
-        let addresses = &mut self.board.lock().addresses;
-        if addresses.len() < ADDRESSES_MAX || addresses.contains_key(&node) {
-            addresses.insert(node, address);
-        } else {
-            tracing::warn!(peer = %node, "address book full");
-        }
-    }
-
-    pub(crate) fn address(&self, node: &NodeId) -> Option<String> {
-        self.board.lock().addresses.get(node).cloned()
-    }
-
     pub(crate) fn listener(&self) -> Option<Arc<dyn PipeListener>> {
         self.board.lock().listener.clone()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         self.board.lock().peers.is_idle()
+    }
+
+    /// Whether it holds no session, no dial, and nobody who waits for one.
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let board = self.board.lock();
+        board.peers.is_idle()
+            && board.parked.is_empty()
+            && board.live.is_empty()
+            && board.tries.is_empty()
+            && board.dials.is_empty()
+            && board.waiters.is_empty()
     }
 
     /// When [`Input::Elapsed`] is due.
@@ -194,7 +207,8 @@ impl<R: Receiver> Hub<R> {
 
     /// Asks what a dial loop is to do. `id` names the session if it is to dial.
     pub(crate) fn next_step(self: &Arc<Self>, node: &NodeId, id: u64) -> Step {
-        let connect = Input::Connect { node: node.clone(), id, lanes: LANES };
+        let lanes = self.settings.party.lanes;
+        let connect = Input::Connect { node: node.clone(), id, lanes };
         match self.change(|_| connect) {
             (Some(Output::Dial { key, .. }), Some(abandoned)) => Step::Try(key, abandoned),
             (Some(Output::Busy), _) => Step::Wait,
@@ -204,6 +218,9 @@ impl<R: Receiver> Hub<R> {
 
     /// Whether a proven dialler gets its lane.
     pub(crate) fn admit(self: &Arc<Self>, claim: Claim) -> Result<(), Refusal> {
+        if !self.allows(&claim.peer.node) {
+            return Err(Refusal::NotAllowed);
+        }
         match self.handle(Input::Claimed(claim)) {
             Some(Output::Admitted) => Ok(()),
             Some(Output::Refused(refusal)) => Err(refusal),
@@ -219,14 +236,14 @@ impl<R: Receiver> Hub<R> {
         connection: Connection,
         agreement: Agreement,
     ) {
-        let peer = agreement.peer.clone();
+        let (peer, lanes) = (agreement.peer.clone(), agreement.lanes);
         self.change(|board| {
             let parked = board.parked.entry((peer.node.clone(), key)).or_default();
             parked.lanes.insert(lane, connection);
             if lane == CONTROL_LANE {
                 parked.agreement = Some(agreement);
             }
-            Input::Joined { peer, key, lane }
+            Input::Joined { peer, key, lane, lanes }
         });
     }
 
@@ -262,6 +279,9 @@ impl<R: Receiver> Hub<R> {
             {
                 let why = "the session ended before it was up";
                 board.resolve(node, &Err(handshake_failed(node, why)));
+            }
+            if board.addresses.contains_key(node) {
+                board.lost.insert(node.clone());
             }
             let node = node.clone();
             Input::Ended { node, key }
@@ -337,7 +357,8 @@ impl<R: Receiver> Hub<R> {
             return;
         };
         let lane_count = u8::try_from(lanes.len()).unwrap_or(LANES_MAX);
-        let session = Session::new(self.clock, lane_count, agreement.heartbeat, agreement.silent);
+        let pack_above = self.settings.compress_above;
+        let session = Session::new(self.clock, lane_count, &agreement, pack_above);
         let live = Live { key, session: session.clone(), is_announced: false };
         board.live.insert(peer.node.clone(), live);
         let delivery =
@@ -345,8 +366,17 @@ impl<R: Receiver> Hub<R> {
         effects.starts.push((delivery, lanes, agreement));
     }
 
+    /// Runs a future on the transport's threads, for as long as the spawner lets it.
     pub(crate) fn spawn(&self, what: &'static str, future: BoxFuture<'static, ()>) {
-        (self.settings.spawner)(what, future);
+        (self.settings.spawner)(what, self.on_threads(future));
+    }
+
+    pub(crate) fn on_threads(&self, future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        let running = self.settings.threads.run(future);
+        Box::pin(async move {
+            // A task that panicked has told of it.
+            let _ = running.await;
+        })
     }
 }
 

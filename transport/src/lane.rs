@@ -2,7 +2,7 @@
 //!
 //! While a write is in flight, what is sent gathers; the next write carries all of it. So a busy
 //! lane writes in large pieces without any timer, and an idle one writes at once. A sender wakes the
-//! writer only when it is idle.
+//! writer only when it is idle. Envelopes that gather share frames.
 //!
 //! Senders do not write to the socket themselves, though that would save a wake-up: every send on
 //! an idle lane would then cost its sender a system call, and nothing would ever gather.
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use starlings_runtime::{OutletError, Urgency};
 use tokio::sync::Notify;
 
-use crate::frame::{self, FRAME_BYTES_MAX};
+use crate::frame::{self, FRAME_BYTES_FULL, HEADER_BYTES};
 use crate::wire::FrameKind;
 
 #[cfg(test)]
@@ -39,9 +39,11 @@ pub(crate) struct Lane {
 #[derive(Debug, Default)]
 struct Out {
     bytes: Vec<u8>,
+    /// Where the frame begins that envelopes are being appended to, which is the last one.
+    begun: Option<usize>,
     /// Taken by the writer, and not written yet.
     in_flight: usize,
-    /// Of the next frame.
+    /// Of the next frame; of the one that is begun, if one is.
     seq: u32,
     is_writer_idle: bool,
     phase: Phase,
@@ -56,7 +58,7 @@ enum Phase {
     Closed,
 }
 
-/// Why a frame was not appended.
+/// Why nothing was appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppendError {
     /// The lane is unchanged.
@@ -77,23 +79,21 @@ pub(crate) enum Work {
 }
 
 impl Lane {
-    /// Appends one frame, whose body `encode` writes.
-    ///
-    /// `encode` runs under the lane's lock, and must not send.
-    pub(crate) fn append(
-        &self,
-        kind: FrameKind,
-        urgency: Urgency,
-        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
-    ) -> Result<(), AppendError> {
+    /// Appends an envelope to the frame that is begun, or to a new one.
+    pub(crate) fn append(&self, urgency: Urgency, envelope: &[u8]) -> Result<(), AppendError> {
         let mut out = self.out.lock();
-        if out.phase != Phase::Open {
-            return Err(AppendError::Refused(OutletError::Closed));
+        out.admit(urgency, envelope.len())?;
+        let start = match out.begun {
+            Some(start) => start,
+            None => {
+                let start = frame::begin(&mut out.bytes);
+                *out.begun.insert(start)
+            }
+        };
+        frame::put_envelope(envelope, &mut out.bytes);
+        if out.bytes.len() - start >= FRAME_BYTES_FULL {
+            out.end_frame();
         }
-        if urgency == Urgency::Refusable && out.bytes.len() >= LANE_BYTES_SOFT {
-            return Err(AppendError::Refused(OutletError::Overloaded));
-        }
-        out.write(kind, encode)?;
         let wakes = std::mem::take(&mut out.is_writer_idle);
         drop(out);
         if wakes {
@@ -102,14 +102,21 @@ impl Lane {
         Ok(())
     }
 
+    /// Appends a frame of what sessions say to each other. Lost if the lane is full or at its end.
+    pub(crate) fn say(&self, kind: FrameKind, body: &[u8]) -> Result<(), AppendError> {
+        let mut out = self.out.lock();
+        out.admit(Urgency::Forced, body.len())?;
+        out.put_frame(kind, body);
+        drop(out);
+        self.work.notify_one();
+        Ok(())
+    }
+
     /// Appends a goodbye with this body as the last frame; the writer ends once all is written.
     pub(crate) fn finish(&self, goodbye: &[u8]) {
         let mut out = self.out.lock();
         if out.phase == Phase::Open {
-            let start = frame::begin(&mut out.bytes);
-            out.bytes.extend_from_slice(goodbye);
-            let seq = out.seq;
-            frame::finish(&mut out.bytes, start, seq, FrameKind::Goodbye);
+            out.put_frame(FrameKind::Goodbye, goodbye);
             out.phase = Phase::Finishing;
         }
         drop(out);
@@ -122,9 +129,34 @@ impl Lane {
         let mut out = self.out.lock();
         out.phase = Phase::Closed;
         out.bytes = Vec::new();
+        out.begun = None;
         drop(out);
         self.work.notify_one();
         self.room.notify_waiters();
+    }
+
+    /// Wakes the writer, for work that it finds elsewhere.
+    pub(crate) fn nudge(&self) {
+        self.work.notify_one();
+    }
+
+    /// How many frames hold what was sent until now; modulo 2^32.
+    pub(crate) fn frames_so_far(&self) -> u32 {
+        let mut out = self.out.lock();
+        out.end_frame();
+        out.seq
+    }
+
+    /// The number of a frame that is written by the writer itself, when it has written all that it
+    /// took before. `None` if the lane is at its end.
+    pub(crate) fn next_seq(&self) -> Option<u32> {
+        let mut out = self.out.lock();
+        if out.phase != Phase::Open || !out.bytes.is_empty() {
+            return None;
+        }
+        let seq = out.seq;
+        out.seq = seq.wrapping_add(1);
+        Some(seq)
     }
 
     /// Waits until the lane is below its soft limit, or closed.
@@ -140,17 +172,9 @@ impl Lane {
         }
     }
 
-    /// Waits for work, and moves all of it into `batch`.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken before it returns.
-    pub(crate) async fn take(&self, batch: &mut Vec<u8>) -> Work {
-        loop {
-            if let Some(work) = self.try_take(batch) {
-                return work;
-            }
-            self.work.notified().await;
-        }
+    /// Waits until there may be work.
+    pub(crate) async fn has_work(&self) {
+        self.work.notified().await;
     }
 
     /// The batch taken last is on its way.
@@ -158,7 +182,8 @@ impl Lane {
         self.out.lock().in_flight = 0;
     }
 
-    fn try_take(&self, batch: &mut Vec<u8>) -> Option<Work> {
+    /// Moves all that waits into `batch`; `None` if nothing does.
+    pub(crate) fn take(&self, batch: &mut Vec<u8>) -> Option<Work> {
         batch.clear();
         // A burst does not keep its memory for ever.
         batch.shrink_to(LANE_BYTES_SOFT);
@@ -167,6 +192,7 @@ impl Lane {
             return Some(Work::Stop);
         }
         if !out.bytes.is_empty() {
+            out.end_frame();
             std::mem::swap(&mut out.bytes, batch);
             out.in_flight = batch.len();
             drop(out);
@@ -187,55 +213,30 @@ impl Lane {
 }
 
 impl Out {
-    /// Writes a whole frame, or nothing.
-    fn write(
-        &mut self,
-        kind: FrameKind,
-        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
-    ) -> Result<(), AppendError> {
-        let (seq, in_flight) = (self.seq, self.in_flight);
-        let undo = Undo::new(&mut self.bytes);
-        let refused = |error| Err(AppendError::Refused(error));
-        if let Err(error) = encode(undo.bytes) {
-            return refused(OutletError::Encode(error.to_string()));
+    fn admit(&self, urgency: Urgency, bytes: usize) -> Result<(), AppendError> {
+        if self.phase != Phase::Open {
+            return Err(AppendError::Refused(OutletError::Closed));
         }
-        let bytes = frame::body_bytes(undo.bytes, undo.start);
-        if bytes > FRAME_BYTES_MAX {
-            let bytes_max = FRAME_BYTES_MAX;
-            return refused(OutletError::TooLarge { bytes, bytes_max });
+        if urgency == Urgency::Refusable && self.bytes.len() >= LANE_BYTES_SOFT {
+            return Err(AppendError::Refused(OutletError::Overloaded));
         }
-        if undo.bytes.len() + in_flight > LANE_BYTES_HARD {
+        if self.bytes.len() + self.in_flight + HEADER_BYTES + bytes > LANE_BYTES_HARD {
             return Err(AppendError::Overflowed);
         }
-        frame::finish(undo.bytes, undo.start, seq, kind);
-        undo.keep();
-        self.seq = seq.wrapping_add(1);
         Ok(())
     }
-}
 
-/// Takes a half-written frame back, even when encoding it panics.
-struct Undo<'a> {
-    bytes: &'a mut Vec<u8>,
-    start: usize,
-    is_kept: bool,
-}
-
-impl<'a> Undo<'a> {
-    fn new(bytes: &'a mut Vec<u8>) -> Self {
-        let start = frame::begin(bytes);
-        Self { bytes, start, is_kept: false }
-    }
-
-    fn keep(mut self) {
-        self.is_kept = true;
-    }
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            self.bytes.truncate(self.start);
+    fn end_frame(&mut self) {
+        if let Some(start) = self.begun.take() {
+            frame::finish(&mut self.bytes, start, self.seq, FrameKind::Envelopes);
+            self.seq = self.seq.wrapping_add(1);
         }
+    }
+
+    fn put_frame(&mut self, kind: FrameKind, body: &[u8]) {
+        self.end_frame();
+        self.bytes.extend_from_slice(&frame::header(body.len(), self.seq, kind));
+        self.bytes.extend_from_slice(body);
+        self.seq = self.seq.wrapping_add(1);
     }
 }

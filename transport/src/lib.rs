@@ -27,19 +27,24 @@ mod dial;
 mod frame;
 mod greet;
 mod hub;
+mod keep;
 mod lane;
 mod listener;
+mod pack;
 mod receiver;
+mod scratch;
 mod session;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod transport;
 
 pub use cookie::{Cookie, Prover};
-pub use frame::{FRAME_BYTES_MAX, READ_BYTES};
+pub use frame::{ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, READ_BYTES};
 pub use greet::{GREETING_BYTES_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT};
-pub use hub::{ADDRESSES_MAX, USER_LANES};
+pub use hub::ADDRESSES_MAX;
 pub use lane::{LANE_BYTES_HARD, LANE_BYTES_SOFT};
 pub use listener::HANDSHAKES_MAX;
 pub use pipe::{MemoryNetwork, MemoryPipe, Pipe, TcpPipe};
-pub use transport::{Spawner, StartError, Transport, TransportConfig};
+pub use session::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
+pub use transport::{AllowPeers, AutoConnect, Spawner, StartError, Transport, TransportConfig};

@@ -78,7 +78,7 @@ async fn handshake<R: Receiver>(
     mut connection: Connection,
 ) -> io::Result<Result<(), Failure>> {
     let settings = &hub.settings;
-    let (party, cookie) = (settings.party.clone(), settings.cookie.clone());
+    let (party, cookie) = (settings.party(), settings.cookie.clone());
     let mut listener = Listener::new(party, cookie, greet::nonce()?);
     let bytes = greet::receive(&mut connection, Expect::Plain).await?;
     let mut input = ListenerInput::Opened(Opening::decode(&bytes));

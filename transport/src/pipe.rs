@@ -14,6 +14,7 @@
 //! | | `wss://host:port/path` | and `tls` | whoever has a certificate, and knows the cookie |
 //! | [`MemoryPipe`] | `memory:NAME` | | tests |
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -103,9 +104,9 @@ pub trait PipeListener: Send + Sync + fmt::Debug + 'static {
 /// One open connection. Dropping both halves closes it.
 pub struct Connection {
     /// What comes in.
-    pub read: Box<dyn AsyncRead + Send + Unpin>,
+    pub read: Box<dyn ReadHalf>,
     /// What goes out. Shutting it down ends what the other end reads.
-    pub write: Box<dyn AsyncWrite + Send + Unpin>,
+    pub write: Box<dyn WriteHalf>,
     /// Who is at the other end, for logs.
     pub remote_address: String,
     /// Which nodes the other end may be, if the pipe can tell: see [`Connection::allows`].
@@ -129,10 +130,42 @@ impl Connection {
         self.mismatch(node).is_none()
     }
 
+    /// Has the runtime that it is called in watch it from now on, if that matters to its pipe; any
+    /// other goes on to be watched by the one it was opened in.
+    pub(crate) fn rehome(self) -> io::Result<Self> {
+        let Self { read, write, remote_address, identity } = self;
+        let (read, write) = tcp::rehome(read, write)?;
+        Ok(Self { read, write, remote_address, identity })
+    }
+
     /// What is wrong, if the other end cannot be this node.
     pub(crate) fn mismatch(&self, node: &NodeId) -> Option<String> {
         let identity = self.identity.as_ref().filter(|identity| !identity.allows(node))?;
         Some(format!("it proved to be {:?}, not {node}", identity.names()))
+    }
+}
+
+/// The reading half of a connection.
+pub trait ReadHalf: AsyncRead + Send + Unpin + Any {
+    /// Itself, whatever it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// The writing half of a connection.
+pub trait WriteHalf: AsyncWrite + Send + Unpin + Any {
+    /// Itself, whatever it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: AsyncRead + Send + Unpin + Any> ReadHalf for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl<T: AsyncWrite + Send + Unpin + Any> WriteHalf for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 

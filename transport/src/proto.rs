@@ -3,12 +3,14 @@
 //! ```text
 //!   peers       one per node: which dial or session of a peer counts
 //!   handshake   one per connection: who is at the other end, and is it of our cluster
+//!   bulk        one per session: long messages, cut and put together
 //!   session     one per session: is the peer alive, and how does the session end
 //! ```
 //!
 //! The drivers feed these with what happened and do what they put into their outboxes. The
 //! simulator of `starlings-tests` is another such driver. An instant is the time since some start.
 
+pub mod bulk;
 pub mod handshake;
 pub mod peers;
 pub mod session;

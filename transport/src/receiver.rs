@@ -7,6 +7,8 @@ use starlings_runtime::{
     DownReason, Ingress, NodeInstance, Outlet, ProtocolViolation, SessionInfo, SessionIngress,
 };
 
+use crate::frame::Envelopes;
+
 /// The runtime of one node. See [`Ingress`].
 pub(crate) trait Receiver: Send + Sync + 'static {
     type Session: SessionReceiver;
@@ -22,13 +24,17 @@ pub(crate) trait Receiver: Send + Sync + 'static {
     ) -> Result<Self::Session, ProtocolViolation>;
 }
 
-/// Takes one envelope.
-pub(crate) type Deliver<'a> = Box<dyn FnMut(&[u8]) -> Result<(), ProtocolViolation> + 'a>;
+/// Takes the envelopes of one frame.
+pub(crate) type Deliver<'a> =
+    Box<dyn FnMut(&mut Envelopes<'_>) -> Result<(), ProtocolViolation> + 'a>;
 
 /// What the runtime takes from one session. See [`SessionIngress`].
 pub(crate) trait SessionReceiver: Send + Sync + 'static {
-    /// Takes the envelopes of one read, one by one. Must not be kept over an await.
+    /// Takes the envelopes of one read, frame by frame. Must not be kept over an await.
     fn batch(&self) -> Deliver<'_>;
+
+    /// Takes one envelope.
+    fn one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation>;
 
     fn down(&self, reason: DownReason);
 }
@@ -56,7 +62,11 @@ impl Receiver for Ingress {
 impl SessionReceiver for SessionIngress {
     fn batch(&self) -> Deliver<'_> {
         let mut batch = self.batch();
-        Box::new(move |envelope| batch.deliver(envelope))
+        Box::new(move |envelopes| batch.deliver_all(envelopes))
+    }
+
+    fn one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
+        self.deliver(envelope)
     }
 
     fn down(&self, reason: DownReason) {

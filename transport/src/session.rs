@@ -1,7 +1,7 @@
 //! One live session: its lanes, and the future that drives it from up to down.
 //!
 //! ```text
-//!   runtime ─▶ Outlet::send ─▶ Lane ─▶ writer task ─▶ socket
+//!   runtime ─▶ Outlet::send ─▶ Lane, Bulk ─▶ writer task ─▶ socket
 //!   runtime ◀─ deliver ◀──────────── reader task ◀── socket
 //!                    heard, sent, ended ─▶ proto::session ─▶ heartbeat, goodbye, closed
 //! ```
@@ -11,7 +11,6 @@
 //! [`Delivery`] that the driver shares with the readers.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use starlings_runtime::{
@@ -21,36 +20,71 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
+use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::hub::Hub;
 use crate::lane::{AppendError, Lane};
+use crate::pack::{UnpackError, unpack};
 use crate::pipe::Connection;
 use crate::proto::handshake::Agreement;
-use crate::proto::peers::SessionKey;
+use crate::proto::peers::{self, SessionKey};
 use crate::proto::session::{Input, Output, State};
 use crate::receiver::{Receiver, SessionReceiver};
-use crate::wire::FrameKind;
+use crate::scratch::with_buffer;
+use crate::wire::{CONTROL_LANE, FrameKind};
 
+mod bulk;
 mod reader;
 mod writer;
+
+pub use bulk::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
+use bulk::{Bulk, Progress};
 
 /// What senders, readers, writers and the driver of a session share.
 #[derive(Debug)]
 pub(crate) struct Session {
     clock: Clock,
     state: Mutex<State>,
-    /// The control lane first.
-    lanes: Arc<[Lane]>,
+    /// The control lane first, the bulk lane last.
+    lanes: Vec<Lane>,
+    bulk: Bulk,
+    /// What is delivered of each lane.
+    progress: Vec<Progress>,
+    /// The last frame of the bulk lane, while other frames are still to be written.
+    goodbye: Mutex<Option<Vec<u8>>>,
+    /// Whether the peer may send packed frames.
+    unpacks: bool,
+    /// From how many bytes on bodies are packed.
+    pack_above: Option<usize>,
     closed: OnceLock<DownReason>,
     /// The session is closed, or its deadline has come nearer.
     changed: Notify,
 }
 
+/// What a lane is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Control,
+    User,
+    Bulk,
+}
+
 impl Session {
-    pub(crate) fn new(clock: Clock, lanes: u8, heartbeat: Duration, silent: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        clock: Clock,
+        lanes: u8,
+        agreement: &Agreement,
+        pack_above: Option<usize>,
+    ) -> Arc<Self> {
+        let Agreement { pulses, unpacks, .. } = *agreement;
         Arc::new(Self {
             clock,
-            state: Mutex::new(State::new(clock.now(), lanes, heartbeat, silent)),
+            state: Mutex::new(State::new(clock.now(), lanes, pulses)),
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            bulk: Bulk::default(),
+            progress: (0..lanes).map(|_| Progress::default()).collect(),
+            goodbye: Mutex::default(),
+            unpacks,
+            pack_above: pack_above.filter(|_| unpacks),
             closed: OnceLock::new(),
             changed: Notify::new(),
         })
@@ -59,7 +93,7 @@ impl Session {
     /// Tells the state what happened, and does what it wants.
     pub(crate) fn handle(&self, input: Input) {
         let mut outbox = Vec::new();
-        let nears = matches!(input, Input::GoodbyeHeard { .. });
+        let nears = matches!(input, Input::GoodbyeHeard { .. } | Input::PulseHeard(_));
         self.state.lock().handle(self.clock.now(), input, &mut outbox);
         for output in &outbox {
             self.perform(output);
@@ -71,20 +105,55 @@ impl Session {
 
     fn perform(&self, output: &Output) {
         match output {
-            Output::Heartbeat { lane } => {
-                if let Some(lane) = self.lanes.get(usize::from(*lane)) {
+            Output::Heartbeat => {
+                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
                     // Refused only if the lane is at its end, or so full that it speaks anyway.
-                    let _ = lane.append(FrameKind::Heartbeat, Urgency::Refusable, &mut |_| Ok(()));
+                    let _ = control.say(FrameKind::Heartbeat, &[]);
+                }
+            }
+            Output::Pulse(new) => {
+                let body = postcard::to_allocvec(new).unwrap_or_default();
+                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
+                    // Refused only if the lane is at its end.
+                    let _ = control.say(FrameKind::Pulse, &body);
                 }
             }
             Output::Goodbye(goodbye) => {
                 let body = postcard::to_allocvec(goodbye).unwrap_or_default();
-                self.lanes.iter().for_each(|lane| lane.finish(&body));
+                if let Some((bulk, others)) = self.lanes.split_last() {
+                    others.iter().for_each(|lane| lane.finish(&body));
+                    self.bulk.close();
+                    *self.goodbye.lock() = Some(body);
+                    bulk.nudge();
+                }
             }
             Output::Closed(reason) => {
                 let _ = self.closed.set(reason.clone());
-                self.lanes.iter().for_each(Lane::close);
+                self.close_lanes();
             }
+        }
+    }
+
+    /// Says goodbye on the bulk lane, if it is time and all is written.
+    fn finish_bulk(&self, lane: &Lane) {
+        let mut goodbye = self.goodbye.lock();
+        if goodbye.is_some() && self.bulk.is_written() {
+            lane.finish(&goodbye.take().unwrap_or_default());
+        }
+    }
+
+    fn close_lanes(&self) {
+        self.bulk.close();
+        self.lanes.iter().for_each(Lane::close);
+    }
+
+    /// Tells the peer that a message of the bulk lane is delivered.
+    fn confirm(&self, message: u32) {
+        let body = postcard::to_allocvec(&message).unwrap_or_default();
+        if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE))
+            && control.say(FrameKind::Delivered, &body) == Err(AppendError::Overflowed)
+        {
+            self.handle(Input::Overflowed);
         }
     }
 
@@ -105,10 +174,57 @@ impl Session {
         }
     }
 
-    fn user_lane(&self, key: LaneKey) -> Option<(usize, &Lane)> {
-        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(1)?;
-        let at = 1 + usize::try_from(key.0.checked_rem(user_lanes)?).ok()?;
-        self.lanes.get(at).map(|lane| (at, lane))
+    /// What a lane is for.
+    fn way(&self, lane: u8) -> Way {
+        match usize::from(lane) {
+            0 => Way::Control,
+            lane if lane + 1 == self.lanes.len() => Way::Bulk,
+            _ => Way::User,
+        }
+    }
+
+    fn unpack(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), UnpackError> {
+        if self.unpacks { unpack(body, out) } else { Err(UnpackError::NotAgreed) }
+    }
+
+    /// One more frame of a lane is delivered.
+    fn note_delivered(&self, lane: u8) {
+        if let Some(progress) = self.progress.get(usize::from(lane)) {
+            progress.step();
+        }
+    }
+
+    /// Waits until so many frames of a lane are delivered.
+    async fn delivered(&self, lane: u8, frames: u32) {
+        if let Some(progress) = self.progress.get(usize::from(lane)) {
+            progress.reaches(frames).await;
+        }
+    }
+
+    /// The user lane of a receiver: not the first lane, and not the last.
+    fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
+        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
+        let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;
+        self.lanes.get(usize::from(at)).map(|lane| (at, lane))
+    }
+
+    fn append(
+        &self,
+        key: LaneKey,
+        urgency: Urgency,
+        envelope: &mut Vec<u8>,
+    ) -> Result<(), AppendError> {
+        let Some((at, lane)) = self.user_lane(key) else {
+            return Err(AppendError::Refused(OutletError::Closed));
+        };
+        if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
+            return lane.append(urgency, envelope);
+        }
+        self.bulk.push(key.0, urgency, (at, lane), std::mem::take(envelope))?;
+        if let Some(bulk) = self.lanes.last() {
+            bulk.nudge();
+        }
+        Ok(())
     }
 }
 
@@ -119,10 +235,11 @@ impl Outlet for Session {
         urgency: Urgency,
         encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
     ) -> Result<(), OutletError> {
-        let Some((_, lane)) = self.user_lane(lane) else {
-            return Err(OutletError::Closed);
-        };
-        match lane.append(FrameKind::Envelope, urgency, encode) {
+        let appended = with_buffer(|envelope| match encode(envelope) {
+            Ok(()) => self.append(lane, urgency, envelope),
+            Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),
+        });
+        match appended {
             Ok(()) => Ok(()),
             Err(AppendError::Refused(error)) => Err(error),
             Err(AppendError::Overflowed) => {
@@ -132,13 +249,12 @@ impl Outlet for Session {
         }
     }
 
-    fn ready(&self, lane: LaneKey) -> BoxFuture<'static, ()> {
-        let at = self.user_lane(lane).map(|(at, _)| at);
-        let lanes = self.lanes.clone();
+    fn ready(self: Arc<Self>, key: LaneKey) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            if let Some(lane) = at.and_then(|at| lanes.get(at)) {
+            if let Some((_, lane)) = self.user_lane(key) {
                 lane.ready().await;
             }
+            self.bulk.ready().await;
         })
     }
 
@@ -161,8 +277,11 @@ impl<R: Receiver> Drop for Delivery<R> {
     fn drop(&mut self) {
         // Without a reason, the future that drove the session was dropped.
         self.session.handle(Input::Close(DownReason::Closed));
-        self.session.lanes.iter().for_each(Lane::close);
+        self.session.close_lanes();
         let reason = self.session.closed.get_or_init(|| DownReason::Closed);
+        // Before the down: who hears of it and connects gets another session.
+        let (node, key) = (self.peer.node.clone(), self.key);
+        self.hub.handle(peers::Input::Ending { node, key });
         if let Some(receiver) = self.receiver.get() {
             tracing::info!(peer = %self.peer.node, %reason, "session down");
             receiver.down(reason.clone());
@@ -198,10 +317,31 @@ pub(crate) async fn drive_session<R: Receiver>(
     }
     tracing::info!(peer = %delivery.peer.node, incarnation = %delivery.peer.incarnation, "session up");
     delivery.hub.announce(&delivery.peer.node, delivery.key);
-    let mut tasks = JoinSet::new();
+    let (asked, wanted) = (agreement.pulses, *delivery.hub.settings.pulse.lock());
+    if asked.first() != Some(&wanted) {
+        // It was changed during the handshake.
+        session.handle(Input::NewPulse(wanted));
+    }
+    let (mut tasks, threads) = (JoinSet::new(), &delivery.hub.settings.threads);
     for (lane, connection) in (0..).zip(lanes) {
-        tasks.spawn(reader::drive_reader(delivery.clone(), lane, connection.read));
-        tasks.spawn(writer::drive_writer(session.clone(), lane, connection.write));
+        let place = match session.way(lane) {
+            Way::Control => threads.own(),
+            Way::User | Way::Bulk => threads.program(),
+        };
+        let moved = {
+            let _there = place.enter();
+            connection.rehome()
+        };
+        match moved {
+            Ok(Connection { read, write, .. }) => {
+                tasks.spawn_on(reader::drive_reader(delivery.clone(), lane, read), place);
+                tasks.spawn_on(writer::drive_writer(session.clone(), lane, write), place);
+            }
+            Err(error) => {
+                tracing::warn!(lane, %error, "a connection could not be moved");
+                session.handle(Input::LaneEnded { lane });
+            }
+        }
     }
     session.drive(&mut tasks).await;
     tasks.shutdown().await;

@@ -83,15 +83,17 @@ impl Receiver for FakeRuntime {
 
 impl SessionReceiver for FakeSession {
     fn batch(&self) -> Deliver<'_> {
-        Box::new(|envelope| {
-            assert_eq!(self.downs.load(Ordering::SeqCst), 0, "delivered after the down");
-            if envelope == BAD_ENVELOPE {
-                return Err(ProtocolViolation("bad envelope".to_owned()));
-            }
-            let event = Event::Delivered(self.peer.clone(), envelope.to_vec());
-            self.events.send_modify(|events| events.push(event));
-            Ok(())
-        })
+        Box::new(|envelopes| envelopes.try_for_each(|envelope| self.one(envelope)))
+    }
+
+    fn one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
+        assert_eq!(self.downs.load(Ordering::SeqCst), 0, "delivered after the down");
+        if envelope == BAD_ENVELOPE {
+            return Err(ProtocolViolation("bad envelope".to_owned()));
+        }
+        let event = Event::Delivered(self.peer.clone(), envelope.to_vec());
+        self.events.send_modify(|events| events.push(event));
+        Ok(())
     }
 
     fn down(&self, reason: DownReason) {
@@ -145,6 +147,10 @@ impl Node {
             Net::Tcp => "127.0.0.1:0".to_owned(),
             Net::Memory(_) => format!("memory:{name}"),
         });
+        if matches!(net, Net::Memory(_)) {
+            // The clock of the test is that of the node.
+            config.threads = 0;
+        }
         let mut greeting = format!("greeting of {name}").into_bytes();
         change(&mut config, &mut greeting);
         let runtime = FakeRuntime {

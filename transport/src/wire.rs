@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
 
 /// The version of the protocol that this code speaks. It speaks no other.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The first bytes on every connection. What does not begin so is not a Starlings node.
 pub const MAGIC: [u8; 4] = *b"STRL";
@@ -18,11 +18,15 @@ pub const NONCE_BYTES: usize = 32;
 /// Bytes of a proof: those of HMAC-SHA256.
 pub const PROOF_BYTES: usize = 32;
 
-/// The lane of heartbeats and goodbyes. The others carry envelopes.
+/// The lane of what sessions say to each other, heartbeats first of all. The user lanes and, last, the
+/// bulk lane carry envelopes.
 pub const CONTROL_LANE: u8 = 0;
 
-/// Most lanes a session may have, the control lane included. A hello with more is refused; every
-/// lane costs a socket, two tasks and a read buffer.
+/// Fewest lanes of a session: control, one user lane, bulk. A hello with fewer is refused.
+pub const LANES_MIN: u8 = 3;
+
+/// Most lanes a session may have. A hello with more is refused; every lane costs a socket, two tasks
+/// and a read buffer.
 pub const LANES_MAX: u8 = 16;
 
 /// What every version says first: enough to find a common one.
@@ -51,10 +55,12 @@ pub struct Hello {
     pub session: u64,
     /// Which lane this is.
     pub lane: u8,
-    /// How many lanes the session is going to have.
+    /// How many lanes the session is to have at most; once that is agreed on, how many it has.
     pub lanes: u8,
     /// What it asks of the session.
     pub pulse: Pulse,
+    /// Whether it can read packed frames.
+    pub unpacks: bool,
     /// Random, new for each connection.
     pub nonce: [u8; NONCE_BYTES],
 }
@@ -68,6 +74,23 @@ pub struct Pulse {
     pub silent_ms: u32,
 }
 
+impl Pulse {
+    /// Whether a session can live by it: neither is zero, and the silent period is not the shorter.
+    #[must_use]
+    pub const fn is_possible(&self) -> bool {
+        self.heartbeat_ms > 0 && self.silent_ms >= self.heartbeat_ms
+    }
+}
+
+/// What a node asks of a session that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPulse {
+    /// What it asks.
+    pub pulse: Pulse,
+    /// Whether it says so because the other end did; then nothing is answered.
+    pub is_answer: bool,
+}
+
 /// The listener asks the dialler to prove itself. It proves nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
@@ -77,8 +100,12 @@ pub struct Challenge {
     pub listener: NodeInstance,
     /// Whether it is a hidden node.
     pub hidden: bool,
+    /// How many lanes the session has: no more than the dialler asked for.
+    pub lanes: u8,
     /// What it asks of the session.
     pub pulse: Pulse,
+    /// Whether it can read packed frames.
+    pub unpacks: bool,
     /// Random, new for each connection.
     pub nonce: [u8; NONCE_BYTES],
 }
@@ -143,6 +170,9 @@ pub enum Refusal {
     /// It is on its way out.
     #[error("it is shutting down")]
     ShuttingDown,
+    /// It does not talk to the dialler: see its list of peers.
+    #[error("this node is not allowed there")]
+    NotAllowed,
 }
 
 impl Refusal {
@@ -156,7 +186,8 @@ impl Refusal {
             | Self::WrongCookie
             | Self::Malformed
             | Self::OlderIncarnation
-            | Self::ShuttingDown => false,
+            | Self::ShuttingDown
+            | Self::NotAllowed => false,
         }
     }
 }
@@ -201,15 +232,21 @@ pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Option<M> {
     }
 }
 
-/// What a frame is. The byte after its sequence number.
+/// What a frame is. The byte after its sequence number; bit 7 of it says that the body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
-    /// An envelope of the runtime.
-    Envelope,
-    /// Nothing but a sign of life. The body is empty.
+    /// Envelopes of the runtime, each behind its length as a varint. User lanes.
+    Envelopes,
+    /// Nothing but a sign of life. The body is empty. Every lane.
     Heartbeat,
     /// The last frame of a lane. The body is a [`Goodbye`].
     Goodbye,
+    /// A [`Fragment`], and behind it a part of an envelope. Bulk lane.
+    Fragment,
+    /// The message of this number, a varint, came by the bulk lane and is delivered. Control lane.
+    Delivered,
+    /// The sender asks for other times from now on. The body is a [`NewPulse`]. Control lane.
+    Pulse,
 }
 
 impl FrameKind {
@@ -217,9 +254,12 @@ impl FrameKind {
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {
-            Self::Envelope => 1,
+            Self::Envelopes => 1,
             Self::Heartbeat => 2,
             Self::Goodbye => 3,
+            Self::Fragment => 4,
+            Self::Delivered => 5,
+            Self::Pulse => 6,
         }
     }
 
@@ -227,12 +267,42 @@ impl FrameKind {
     #[must_use]
     pub const fn of(byte: u8) -> Option<Self> {
         match byte {
-            1 => Some(Self::Envelope),
+            1 => Some(Self::Envelopes),
             2 => Some(Self::Heartbeat),
             3 => Some(Self::Goodbye),
+            4 => Some(Self::Fragment),
+            5 => Some(Self::Delivered),
+            6 => Some(Self::Pulse),
             _ => None,
         }
     }
+}
+
+/// A part of a message that is too long to go with others, or goes behind such a one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fragment {
+    /// Which message: the next number for each, wrapping around.
+    pub message: u32,
+    /// With the first part of a message, what it is going to be.
+    pub start: Option<FragmentStart>,
+}
+
+/// What the first part of a message says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FragmentStart {
+    /// Its size.
+    pub bytes: u32,
+    /// What is to be delivered before it.
+    pub after: Option<After>,
+}
+
+/// The first so many frames of a user lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Which lane.
+    pub lane: u8,
+    /// How many, modulo 2^32.
+    pub frames: u32,
 }
 
 /// Why a node ends a session in order.

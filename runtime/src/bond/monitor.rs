@@ -13,15 +13,17 @@ use tokio::sync::oneshot;
 use crate::actor::info::{Down, Info};
 use crate::bond::signal::Signal;
 use crate::error::CallError;
-use crate::life::cell::{AnyCell, Back};
+use crate::life::arrival::Cast;
+use crate::life::cell::AnyCell;
 use crate::life::core::Core;
 use crate::life::spawn::Options;
-use crate::message::mailbox::Fill;
+use crate::message::mailbox::{Fill, Verdict};
+use crate::message::reply::CallBack;
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
+use crate::remote::carrier::LaneKey;
 use crate::remote::decoding::Source;
-use crate::remote::wire::MethodKey;
 
 /// Resolves when the watched actor has ended, or can no longer be seen. Dropping it demonitors.
 ///
@@ -88,11 +90,16 @@ impl AnyCell for Watcher {
         &self.core
     }
 
-    fn deliver(&self, _: Source<'_>, _: MethodKey, _: &[u8], back: Back) {
-        if let Some(back) = back {
-            back.refuse(CallError::NoProc);
-        }
+    fn deliver_call(&self, _: Source<'_>, _: LaneKey, _: Cast<'_>, back: Arc<CallBack>) -> Verdict {
+        back.refuse(CallError::NoProc);
+        Verdict::Go
     }
+
+    fn deliver_casts(&self, _: Source<'_>, _: LaneKey, _: &[Cast<'_>]) -> Verdict {
+        Verdict::Go
+    }
+
+    fn deliver_here(&self, _: Source<'_>, _: Cast<'_>) {}
 
     fn push_info(&self, info: Info) {
         if let Ok(down) = info.downcast::<Down>()

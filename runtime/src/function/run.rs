@@ -17,7 +17,7 @@ use crate::node::Node;
 use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
 use crate::remote::decoding::{self, Source};
 use crate::remote::on::On;
-use crate::remote::peer::ReplySlot;
+use crate::remote::slots::ReplySlot;
 use crate::remote::together::together;
 use crate::remote::wire::{self, Header, RunRequest};
 

@@ -8,33 +8,44 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::actor::info::{Exit, Info};
-use crate::actor::{Actor, Wire};
 use crate::bond::signal::Signal;
 use crate::error::{CallError, CastError};
 use crate::identity::NodeInstance;
+use crate::life::arrival::Cast;
 use crate::life::core::Core;
 use crate::life::spawn::Options;
-use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused};
-use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
+use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused, Verdict};
+use crate::message::reply::CallBack;
 use crate::message::trace::{self, Trace};
 use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Effect};
 use crate::reason::ExitReason;
-use crate::remote::carrier::BoxFuture;
-use crate::remote::decoding::{self, Source};
-use crate::remote::wire::MethodKey;
-
-/// Where the answer of a delivered call goes; casts have none.
-pub(crate) type Back = Option<Arc<CallBack>>;
+use crate::remote::carrier::{BoxFuture, LaneKey};
+use crate::remote::decoding::Source;
 
 /// An actor whatever its type.
 pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
     fn core(&self) -> &Core;
 
-    /// Decodes and enqueues an encoded message; a refusal is answered through `back`.
-    fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back);
+    /// Decodes and enqueues an encoded call from another node; a refusal is answered through `back`.
+    fn deliver_call(
+        &self,
+        source: Source<'_>,
+        to: LaneKey,
+        cast: Cast<'_>,
+        back: Arc<CallBack>,
+    ) -> Verdict;
+
+    /// Decodes and enqueues casts from another node, in order. Those that do not decode are counted and
+    /// dropped.
+    fn deliver_casts(&self, source: Source<'_>, to: LaneKey, casts: &[Cast<'_>]) -> Verdict;
+
+    /// Decodes and enqueues a cast that is for many actors of this node. One that does not decode or
+    /// meets a full mailbox is counted and dropped.
+    fn deliver_here(&self, source: Source<'_>, cast: Cast<'_>);
 
     fn push_info(&self, info: Info);
 
@@ -135,7 +146,7 @@ impl<A: Actor> ActorCell<A> {
     }
 
     /// Appends a message, or gives it back; answers and counts what it dropped.
-    fn settle(
+    pub(super) fn settle(
         &self,
         pushed: Result<Dropped<A::Message>, Refused<A::Message>>,
     ) -> Result<(), Refused<A::Message>> {
@@ -146,7 +157,7 @@ impl<A: Actor> ActorCell<A> {
         Ok(())
     }
 
-    fn refused(&self, refused: &Refused<A::Message>) -> CastError {
+    pub(super) fn refused(&self, refused: &Refused<A::Message>) -> CastError {
         match refused {
             Refused::Full(_) => {
                 self.note_overflow();
@@ -189,30 +200,6 @@ impl<A: Actor> ActorCell<A> {
             node.counters().note_overflow();
         }
     }
-
-    fn decode(
-        &self,
-        source: Source<'_>,
-        key: MethodKey,
-        payload: &[u8],
-        reply: ReplyTo,
-    ) -> Result<A::Message, CallError> {
-        let wire: Wire<A> = A::wire().ok_or(CallError::NoProc)?;
-        let method = (wire.methods)().iter().position(|method| method.key == key);
-        let Some(method) = method else {
-            return Err(CallError::BadMessage(format!(
-                "{} has no method with this schema here",
-                wire.name
-            )));
-        };
-        // Decoding is the program's code, and its panic must not end the session that it runs for.
-        let decode = || decoding::decode_from(source, || (wire.decode)(method, payload, reply));
-        match catch_unwind(AssertUnwindSafe(decode)) {
-            Ok(Ok(message)) => Ok(message),
-            Ok(Err(error)) => Err(CallError::BadMessage(format!("the arguments: {error}"))),
-            Err(_) => Err(CallError::BadMessage("decoding the arguments panicked".to_owned())),
-        }
-    }
 }
 
 /// Answers the calls among the messages that are dropped. It runs where the message came from, which a
@@ -229,21 +216,22 @@ impl<A: Actor> AnyCell for ActorCell<A> {
         &self.core
     }
 
-    fn deliver(&self, source: Source<'_>, key: MethodKey, payload: &[u8], back: Back) {
-        let reply = ReplyTo(back.clone().map(RemoteReply));
-        let outcome = self.decode(source, key, payload, reply).and_then(|message| {
-            let pushed = self.mailbox.push_sized(message, self.trace(), payload.len());
-            self.settle(pushed).map_err(|refused| self.refused(&refused).into())
-        });
-        match (outcome, back) {
-            (Ok(()), None) => {}
-            (Ok(()), Some(back)) => back.enqueued(),
-            (Err(error), Some(back)) => back.refuse(error),
-            (Err(error), None) => {
-                source.node.counters().note_refused();
-                tracing::debug!(pid = %self.core.pid(), %error, "cast from another node dropped");
-            }
-        }
+    fn deliver_call(
+        &self,
+        source: Source<'_>,
+        to: LaneKey,
+        cast: Cast<'_>,
+        back: Arc<CallBack>,
+    ) -> Verdict {
+        self.take_call(source, to, cast, &back)
+    }
+
+    fn deliver_casts(&self, source: Source<'_>, to: LaneKey, casts: &[Cast<'_>]) -> Verdict {
+        self.take_casts(source, to, casts)
+    }
+
+    fn deliver_here(&self, source: Source<'_>, cast: Cast<'_>) {
+        self.take_here(source, cast);
     }
 
     fn push_info(&self, info: Info) {

@@ -24,7 +24,8 @@ use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
 use crate::remote::decoding::Source;
-use crate::remote::peer::{Peer, ReplySlot};
+use crate::remote::peer::Peer;
+use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, Header, MethodKey, SpawnRequest};
 use crate::supervisor::handover::LentSlot;
 

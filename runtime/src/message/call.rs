@@ -25,7 +25,8 @@ use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{BoxFuture, LaneKey};
 use crate::remote::decoding::{self, Source};
-use crate::remote::peer::{Peer, ReplySlot};
+use crate::remote::peer::Peer;
+use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, CallRef, Header};
 
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
@@ -131,9 +132,9 @@ fn send_remote<A: Actor, R: Send + 'static>(
     peer.wait_for(call, Box::new(Slot { sender, decode }));
     let pending = Pending::There { answer, call, peer: Arc::clone(peer) };
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    let header = Header::Call { to, key, call, deadline_ms };
+    let header = |method| Header::Call { to, method, call, deadline_ms };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-    peer.send_method(LaneKey(to), (wire.name, key), &header, &mut payload)?;
+    peer.send_method(LaneKey(to), (wire.name, key), header, &mut payload)?;
     Ok(pending)
 }
 

@@ -9,6 +9,7 @@
 //! comes back for its next batch.
 
 mod item;
+mod remote;
 mod sync;
 
 use std::collections::VecDeque;
@@ -17,6 +18,8 @@ use std::task::{Poll, Waker};
 
 pub use item::Overflow;
 pub(crate) use item::{Dropped, Fill, Item, Refused};
+use remote::Paused;
+pub(crate) use remote::{Arrival, Verdict};
 use sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use tokio::time::Instant;
 
@@ -75,6 +78,8 @@ struct State<M> {
     idle: Option<Waker>,
     /// Senders that wait for room.
     senders: Vec<Waker>,
+    /// Senders on other nodes that were told to pause.
+    paused: Vec<Paused>,
     stop: Option<ExitReason>,
     /// The actor is to stop for this reason when the queue is empty; nothing more is let in.
     drain: Option<ExitReason>,
@@ -95,6 +100,7 @@ impl<M> Mailbox<M> {
             in_hand_at: None,
             idle: None,
             senders: Vec::new(),
+            paused: Vec::new(),
             stop: None,
             drain: None,
             closed: false,
@@ -236,6 +242,8 @@ impl<M> Mailbox<M> {
             }
             let senders = std::mem::take(&mut state.senders);
             let ready = !state.queue.is_empty();
+            let is_half_empty = state.queued <= self.capacity / 2;
+            let paused = if is_half_empty { std::mem::take(&mut state.paused) } else { Vec::new() };
             state.queued = 0;
             state.in_hand_bytes = std::mem::take(&mut state.queue_bytes);
             state.in_hand_at = state.queued_at.take();
@@ -254,6 +262,7 @@ impl<M> Mailbox<M> {
             }
             drop(state);
             senders.into_iter().for_each(Waker::wake);
+            remote::resume_all(paused);
             if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
@@ -267,9 +276,11 @@ impl<M> Mailbox<M> {
         state.idle = None;
         let queue = Unhandled(std::mem::take(&mut state.queue));
         let senders = std::mem::take(&mut state.senders);
+        let paused = std::mem::take(&mut state.paused);
         drop(state);
         drop(queue);
         senders.into_iter().for_each(Waker::wake);
+        remote::resume_all(paused);
     }
 
     /// How full it is, and for how long the oldest message has waited.
@@ -303,6 +314,12 @@ impl<M> Mailbox<M> {
 }
 
 impl<M> State<M> {
+    fn look_at_age(&mut self) {
+        if self.queued > LOOKED_AT_LEN && self.queued_at.is_none() {
+            self.queued_at = Some(Instant::now());
+        }
+    }
+
     fn has_bytes(&self, bytes: usize) -> bool {
         let held = self.queue_bytes + self.in_hand_bytes;
         bytes == 0 || held == 0 || held + bytes <= REMOTE_BYTES_MAX
@@ -320,11 +337,9 @@ impl<M> State<M> {
 }
 
 fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
-    if state.queued == LOOKED_AT_LEN && state.queued_at.is_none() {
-        state.queued_at = Some(Instant::now());
-    }
     state.pushed += 1;
     state.queued += 1;
+    state.look_at_age();
     state.queue.push_back(message);
     wake(state);
 }

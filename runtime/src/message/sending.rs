@@ -6,6 +6,7 @@ use crate::message::call::Call;
 use crate::message::reply::Reply;
 use crate::pid::{Pid, Place};
 use crate::remote::carrier::LaneKey;
+use crate::remote::wire::Header;
 
 impl<A: Actor> Pid<A> {
     /// Sends a message and does not wait.
@@ -59,10 +60,10 @@ impl<A: Actor> Pid<A> {
         let wire = A::wire();
         let wire = wire.as_ref().ok_or_else(local_only::<A>)?;
         let key = wire.key(message).ok_or_else(local_only::<A>)?;
-        let header = crate::remote::wire::Header::Cast { to: any.serial(), key };
+        let to = any.serial();
+        let header = |method| Header::Cast { to, method };
         let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-        let method = (wire.name, key);
-        any.home().send_method(LaneKey(any.serial()), method, &header, &mut payload)
+        any.home().send_method(LaneKey(to), (wire.name, key), header, &mut payload)
     }
 }
 

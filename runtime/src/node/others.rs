@@ -60,7 +60,12 @@ impl Node {
         if let Some(peer) = self.connected_peer(node) {
             return Ok(peer);
         }
-        self.connect(node, None).await?;
+        match self.0.carrier.get() {
+            Some(carrier) if !carrier.may_connect(node) && carrier.knows(node) => {
+                return Err(ConnectError::NotAutomatic(node.clone()));
+            }
+            Some(_) | None => self.connect(node, None).await?,
+        }
         self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
     }
 
@@ -68,7 +73,7 @@ impl Node {
     /// is hopeless.
     pub(crate) fn dial(&self, peer: &Arc<Peer>) -> Option<u64> {
         let target = peer.instance().node.clone();
-        let carrier = self.0.carrier.get().filter(|carrier| carrier.knows(&target))?;
+        let carrier = self.0.carrier.get().filter(|carrier| carrier.may_connect(&target))?;
         let (dialled, dial) = (carrier.connect(target, None), self.next_ref());
         let (node, peer) = (self.clone(), Arc::clone(peer));
         self.run(async move {

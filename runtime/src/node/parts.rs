@@ -69,7 +69,7 @@ impl NodeParts {
             peers: Table::default(),
             membership: Mutex::default(),
             names: NameTable::default(),
-            types: self.types,
+            types: self.types.sealed(),
             carrier: OnceLock::new(),
             groups: OnceLock::new(),
             extensions: Table::default(),

@@ -1,6 +1,6 @@
 //! The types a node can spawn for others and the functions it runs for them, by their names, and what it knows of the types of a peer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
@@ -16,13 +16,15 @@ use crate::identity::NodeId;
 use crate::life::birth::Birth;
 use crate::remote::decoding::{self, Source};
 use crate::remote::fingerprint;
-use crate::remote::wire::{self, MethodKey};
+use crate::remote::wire::{self, MethodKey, MethodRef};
 
 /// The spawnable types and the functions of a node, by wire name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TypeTable {
     rule: SpawnRule,
     types: BTreeMap<&'static str, Arc<dyn SpawnableType>>,
+    /// The keys of [`TypeTable::schemas`], in order: what other nodes name by their places.
+    listed: Vec<MethodKey>,
 }
 
 /// Which peer may spawn or run what, by wire name. By default everyone may everything that is there.
@@ -111,6 +113,20 @@ impl TypeTable {
         wanted.map(|(name, _)| (*name).to_owned()).collect()
     }
 
+    /// The types are complete: what other nodes will be told of them is known.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.listed = self.schemas().keys.into_iter().collect();
+        self
+    }
+
+    /// The method that another node names so; `None` if none is named so.
+    pub(crate) fn method(&self, method: MethodRef) -> Option<MethodKey> {
+        match method {
+            MethodRef::Listed(place) => self.listed.get(usize::try_from(place).ok()?).copied(),
+            MethodRef::Keyed(key) => Some(key),
+        }
+    }
+
     /// What this node tells others of its types when a session opens. Functions are not among them:
     /// they have one schema each, which is compared where they run.
     pub(crate) fn schemas(&self) -> Schemas {
@@ -124,18 +140,35 @@ impl TypeTable {
     }
 }
 
-/// What another node said of its types: their names, and the keys of all their methods.
+/// What a node says of its types when a session opens: their names, and the keys of all their methods.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Schemas {
     pub(crate) types: BTreeSet<String>,
     pub(crate) keys: BTreeSet<MethodKey>,
 }
 
-impl Schemas {
-    /// Whether a method may be there: it is listed, or its type is not (it may exist without being
-    /// spawnable; then the receiver checks).
-    pub(crate) fn allows(&self, type_name: &str, key: MethodKey) -> bool {
-        self.keys.contains(&key) || !self.types.contains(type_name)
+/// [`Schemas`] of a peer, made ready to be asked with every message.
+#[derive(Debug)]
+pub(crate) struct PeerSchemas {
+    pub(crate) types: BTreeSet<String>,
+    /// The place of each key in the order of all.
+    places: HashMap<MethodKey, u32, foldhash::fast::RandomState>,
+}
+
+impl From<Schemas> for PeerSchemas {
+    fn from(schemas: Schemas) -> Self {
+        Self { types: schemas.types, places: schemas.keys.into_iter().zip(0..).collect() }
+    }
+}
+
+impl PeerSchemas {
+    /// How a method is named to that peer. `None`: it is not there. A type that is not listed may exist
+    /// without being spawnable; then the receiver checks.
+    pub(crate) fn find(&self, type_name: &str, key: MethodKey) -> Option<MethodRef> {
+        match self.places.get(&key) {
+            Some(place) => Some(MethodRef::Listed(*place)),
+            None => (!self.types.contains(type_name)).then_some(MethodRef::Keyed(key)),
+        }
     }
 }
 

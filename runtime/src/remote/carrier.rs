@@ -17,6 +17,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::identity::{NodeId, NodeInstance};
 use crate::reason::DownReason;
@@ -49,6 +50,10 @@ pub trait Carrier: Send + Sync + fmt::Debug + 'static {
     /// Whether [`Carrier::connect`] without an address could find `node`.
     fn knows(&self, node: &NodeId) -> bool;
 
+    /// Whether what is sent to `node` may have it connected to: its address is known, and the node's
+    /// rules allow it.
+    fn may_connect(&self, node: &NodeId) -> bool;
+
     /// Ends all sessions for [`DownReason::Shutdown`], flushed first, and stops listening.
     fn shutdown(&self) -> BoxFuture<'static, ()>;
 }
@@ -70,7 +75,7 @@ pub trait Outlet: Send + Sync + fmt::Debug + 'static {
     ) -> Result<(), OutletError>;
 
     /// Waits until the lane is below its soft limit, or the session is closed.
-    fn ready(&self, lane: LaneKey) -> BoxFuture<'static, ()>;
+    fn ready(self: Arc<Self>, lane: LaneKey) -> BoxFuture<'static, ()>;
 
     /// Ends the session. [`SessionIngress::down`](crate::SessionIngress::down) follows.
     fn close(&self, reason: DownReason);
@@ -154,6 +159,12 @@ pub enum ConnectError {
     /// This node was started without a transport, or is shutting down.
     #[error("this node has no transport")]
     NoTransport,
+    /// This node does not talk to that one: see its list of peers.
+    #[error("{0} is not allowed here")]
+    NotAllowed(NodeId),
+    /// There is no session, and this node does not make one unasked.
+    #[error("{0} is not connected, and is connected to only when asked for")]
+    NotAutomatic(NodeId),
 }
 
 /// What a transport says of the other side when a session is made.

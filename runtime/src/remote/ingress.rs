@@ -11,19 +11,21 @@ use crate::error::{CallError, SpawnError};
 use crate::function::error::RunError;
 use crate::function::registered;
 use crate::identity::NodeInstance;
+use crate::life::arrival::Cast;
 use crate::life::birth::{Answer, Birth};
 use crate::life::cell::AnyCell;
 use crate::life::spawn::Options;
+use crate::message::mailbox::Verdict;
 use crate::message::reply::CallBack;
-use crate::message::trace;
 use crate::node::Node;
 use crate::node::types::Schemas;
 use crate::pid::AnyPid;
 use crate::reason::DownReason;
 use crate::remote::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
-use crate::remote::decoding::{self, Decoding, Source};
+use crate::remote::decoding::Source;
+use crate::remote::lookup::lane_of;
 use crate::remote::peer::{Peer, Session};
-use crate::remote::wire::{self, CallRef, Header, MethodKey, SpawnRequest};
+use crate::remote::wire::{self, CallRef, Header, MethodKey, MethodRef, SpawnRequest};
 
 /// The runtime's side of the port to other nodes: what a transport hands sessions and envelopes to.
 #[derive(Debug, Clone)]
@@ -71,7 +73,8 @@ impl Ingress {
         let schemas: Schemas = wire::decode(&info.greeting)
             .map_err(|error| ProtocolViolation(format!("bad greeting: {error}")))?;
         let peer = self.node.peer(&info.peer);
-        self.node.session_up(&peer, info.hidden, Session { outlet, schemas });
+        let session = Session { outlet, schemas: schemas.into() };
+        self.node.session_up(&peer, info.hidden, session);
         let open = Mutex::new(true);
         Ok(SessionIngress { node: self.node.clone(), peer, hidden: info.hidden, open })
     }
@@ -87,21 +90,6 @@ pub struct SessionIngress {
 }
 
 impl SessionIngress {
-    /// Takes one envelope to its receiver: see [`Batch::deliver`].
-    ///
-    /// # Errors
-    /// As [`Batch::deliver`].
-    pub fn deliver(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        self.batch().deliver(envelope)
-    }
-
-    /// Begins to take envelopes that came in together. What they have in common is looked up once.
-    #[must_use]
-    pub fn batch(&self) -> Batch<'_> {
-        let decoding = decoding::decoding(Source { node: &self.node, from: &self.peer });
-        Batch { session: self, last: None, _decoding: decoding }
-    }
-
     /// The session has ended; call it after the last `deliver`. What hung on it fails, and
     /// subscribers see `NodeDown`. Only the first call counts.
     pub fn down(&self, reason: DownReason) {
@@ -110,32 +98,51 @@ impl SessionIngress {
         }
     }
 
-    fn on_cast(&self, to: u64, cell: Option<&Arc<dyn AnyCell>>, key: MethodKey, payload: &[u8]) {
+    pub(super) fn on_casts(
+        &self,
+        key: LaneKey,
+        cell: Option<&Arc<dyn AnyCell>>,
+        casts: &[Cast<'_>],
+    ) {
         match cell {
-            Some(cell) => cell.deliver(self.source(), key, payload, None),
+            Some(cell) => self.on_verdict(key, cell.deliver_casts(self.source(), key, casts)),
             None => {
-                self.node.counters().note_undeliverable();
-                tracing::trace!(to, "cast from another node: no such actor");
+                casts.iter().for_each(|_| self.node.counters().note_undeliverable());
+                tracing::trace!(to = key.0, "casts from another node: no such actor");
             }
         }
     }
 
-    fn on_header(&self, header: Header, tail: &[u8]) {
+    pub(super) fn on_header(&self, header: Header, tail: &[u8]) -> Result<(), ProtocolViolation> {
         match header {
-            Header::Cast { to, key } => self.on_cast(to, self.node.cell(to).as_ref(), key, tail),
-            Header::CastNamed { to, key } => match self.named(&to) {
-                Some(cell) => cell.deliver(self.source(), key, tail, None),
-                None => self.node.counters().note_undeliverable(),
-            },
-            Header::Call { to, key, call, deadline_ms } => match self.node.cell(to) {
-                Some(cell) => {
-                    let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
-                    let peer = Arc::clone(&self.peer);
-                    let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
-                    cell.deliver(self.source(), key, tail, Some(back));
+            Header::Cast { to, method } => {
+                let cast = [(self.method(method)?, tail)];
+                self.on_casts(LaneKey(to), self.node.cell(to).as_ref(), &cast);
+            }
+            Header::CastNamed { to, method } => {
+                let cast = [(self.method(method)?, tail)];
+                self.on_casts(lane_of(&to), self.named(&to).as_ref(), &cast);
+            }
+            Header::Call { to, method, call, deadline_ms } => {
+                let key = self.method(method)?;
+                match self.node.cell(to) {
+                    Some(cell) => {
+                        let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
+                        let peer = Arc::clone(&self.peer);
+                        let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
+                        let verdict =
+                            cell.deliver_call(self.source(), LaneKey(to), (key, tail), back);
+                        self.on_verdict(LaneKey(to), verdict);
+                    }
+                    None => self.node.refuse_call(&self.peer, call, CallError::NoProc),
                 }
-                None => self.node.refuse_call(&self.peer, call, CallError::NoProc),
-            },
+            }
+            Header::Pause { key } => {
+                if !self.peer.pauses.pause(key) {
+                    return Err(ProtocolViolation("too many receivers are full".to_owned()));
+                }
+            }
+            Header::Resume { key } => self.peer.pauses.resume(key),
             Header::Reply { call } => self.answer(call, Ok(tail)),
             Header::ReplyError { call, error } => self.answer(call, Err(error)),
             Header::Spawn(request) => self.on_spawn(request, tail),
@@ -156,6 +163,28 @@ impl SessionIngress {
             | Header::Down { .. } => self.on_signal(header),
             // Unwrapped before it comes here.
             Header::Traced(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn method(&self, method: MethodRef) -> Result<MethodKey, ProtocolViolation> {
+        let key = self.node.types().method(method);
+        key.ok_or_else(|| ProtocolViolation(format!("{method:?} is no method here")))
+    }
+
+    fn on_verdict(&self, key: LaneKey, verdict: Verdict) {
+        match verdict {
+            Verdict::Go => {}
+            Verdict::Pause => {
+                let header = Header::Pause { key: key.0 };
+                let _ = self.peer.send(key, Urgency::Forced, &header, &mut |_| Ok(()));
+            }
+            Verdict::Flooding => {
+                tracing::warn!(peer = %self.peer.instance().node, "it does not pause");
+                if let Some(session) = self.peer.session() {
+                    session.outlet.close(DownReason::Overflow);
+                }
+            }
         }
     }
 
@@ -195,6 +224,8 @@ impl SessionIngress {
             | Header::WhereIs { .. }
             | Header::Run(_)
             | Header::RunFailed { .. }
+            | Header::Pause { .. }
+            | Header::Resume { .. }
             | Header::Traced(_) => return,
         };
         self.node.signal(&self.node.own_pid(to), signal);
@@ -213,7 +244,11 @@ impl SessionIngress {
         }
     }
 
-    fn source(&self) -> Source<'_> {
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) fn source(&self) -> Source<'_> {
         Source { node: &self.node, from: &self.peer }
     }
 
@@ -268,48 +303,4 @@ impl SessionIngress {
     fn named(&self, name: &str) -> Option<Arc<dyn AnyCell>> {
         self.node.cell(self.node.whereis(name)?.serial())
     }
-}
-
-/// Envelopes of one lane that came in together. Not to be kept over an await: it marks its thread as
-/// decoding for this session.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    session: &'a SessionIngress,
-    /// The receiver of the last cast: a run of casts to one actor looks it up once.
-    last: Option<(u64, Arc<dyn AnyCell>)>,
-    _decoding: Decoding,
-}
-
-impl Batch<'_> {
-    /// Takes one envelope to its receiver. Readers of different lanes may do so at once; each lane in
-    /// order.
-    ///
-    /// # Errors
-    /// The envelope does not decode. A payload that does not is no violation: it is answered.
-    pub fn deliver(&mut self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
-        if let Some((to, key, payload)) = wire::split_cast(envelope) {
-            if self.last.as_ref().is_none_or(|(serial, _)| *serial != to) {
-                self.last = self.session.node.cell(to).map(|cell| (to, cell));
-            }
-            let cell = self.last.as_ref().map(|(_, cell)| cell);
-            self.session.on_cast(to, cell, key, payload);
-            return Ok(());
-        }
-        let (header, tail) = split(envelope)?;
-        let Header::Traced(trace) = header else {
-            self.session.on_header(header, tail);
-            return Ok(());
-        };
-        let _delivers = trace::is_wanted().then(|| trace::deliver(trace));
-        let (header, tail) = split(tail)?;
-        if !matches!(header, Header::Cast { .. } | Header::CastNamed { .. } | Header::Call { .. }) {
-            return Err(ProtocolViolation("a trace of what is no message".to_owned()));
-        }
-        self.session.on_header(header, tail);
-        Ok(())
-    }
-}
-
-fn split(envelope: &[u8]) -> Result<(Header, &[u8]), ProtocolViolation> {
-    wire::split(envelope).map_err(|error| ProtocolViolation(format!("bad envelope: {error}")))
 }

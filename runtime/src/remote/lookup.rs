@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::remote::carrier::{LaneKey, Urgency};
 use crate::remote::decoding::Source;
-use crate::remote::peer::ReplySlot;
+use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, Header, MethodKey};
 
 pub(crate) async fn whereis(
@@ -62,15 +62,15 @@ pub(crate) fn cast_named<A: Remote>(
     let peer = node.connected_peer(place).ok_or_else(no_connection)?;
     let wire = Wire::<A>::of();
     let key = wire.key(&message).ok_or_else(crate::message::sending::local_only::<A>)?;
-    let header = Header::CastNamed { to: name.to_owned(), key };
-    let lane = LaneKey(lane_of(name));
+    let to = name.to_owned();
     let mut payload = |out: &mut Vec<u8>| A::encode(&message, out);
-    peer.send_method(lane, (A::NAME, key), &header, &mut payload)
+    let header = |method| Header::CastNamed { to, method };
+    peer.send_method(lane_of(name), (A::NAME, key), header, &mut payload)
 }
 
 /// The lane of a named receiver: always the same for the same name.
-fn lane_of(name: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+pub(super) fn lane_of(name: &str) -> LaneKey {
+    LaneKey(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
 }
 
 /// A cast in the form in which it travels, to be delivered to many actors of one type.
@@ -90,6 +90,6 @@ impl Node {
     pub fn deliver_encoded(&self, pid: &AnyPid, key: MethodKey, payload: &[u8]) -> bool {
         let cell = self.cell(pid.serial()).filter(|cell| cell.core().pid() == pid);
         let source = Source { node: self, from: pid.home() };
-        cell.map(|cell| cell.deliver(source, key, payload, None)).is_some()
+        cell.map(|cell| cell.deliver_here(source, (key, payload))).is_some()
     }
 }

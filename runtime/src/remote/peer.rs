@@ -3,24 +3,25 @@
 //! Every bound pid of that life shares one `Peer`. A `Peer` stays the same over several sessions
 //! with that life; what hangs on a session (calls, links, monitors) fails when the session does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::error::{CallError, CastError, SpawnError};
-use crate::function::error::RunError;
+use crate::error::CastError;
 use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
 use crate::node::timers::Timers;
-use crate::node::types::Schemas;
+use crate::node::types::PeerSchemas;
 use crate::node::{Node, NodeInner};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{LaneKey, Outlet, Urgency};
-use crate::remote::decoding::Source;
-use crate::remote::wire::{self, CallRef, Header, MethodKey};
+use crate::remote::pause::Pauses;
+use crate::remote::slots::Slots;
+use crate::remote::wire::{self, Header, MethodKey, MethodRef};
 
 /// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
 /// with `Overloaded`.
@@ -44,24 +45,6 @@ fn enveloped(
     }
 }
 
-/// Takes the answer of a remote call or spawn.
-pub(crate) trait ReplySlot: Send {
-    /// The encoded reply, or why there is none. Decoding happens here, on the reader's thread.
-    fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>);
-
-    /// The outcome of a spawn. What did not ask for one takes it as an answer that does not decode.
-    fn spawned(self: Box<Self>, source: Source<'_>, outcome: Result<u64, SpawnError>) {
-        let _ = outcome;
-        self.fill(source, Err(CallError::BadMessage("a spawn was answered".to_owned())));
-    }
-
-    /// A run has no output. As above.
-    fn run_failed(self: Box<Self>, source: Source<'_>, error: RunError) {
-        let _ = error;
-        self.fill(source, Err(CallError::BadMessage("a run was answered".to_owned())));
-    }
-}
-
 pub(crate) struct Peer {
     instance: NodeInstance,
     own: bool,
@@ -70,9 +53,13 @@ pub(crate) struct Peer {
     timers: Option<Arc<Timers>>,
     route: RwLock<Route>,
     /// What waits for an answer from there.
-    slots: Mutex<BTreeMap<CallRef, Box<dyn ReplySlot>>>,
+    pub(super) slots: Slots,
     /// Serials of local actors that have links or monitors there.
     bonded: Mutex<BTreeSet<u64>>,
+    /// The receivers there that can take no more now.
+    pub(crate) pauses: Pauses,
+    /// How many sessions there have been.
+    sessions: AtomicU64,
 }
 
 enum Route {
@@ -84,7 +71,7 @@ enum Route {
 /// A session that is up.
 pub(crate) struct Session {
     pub(crate) outlet: Arc<dyn Outlet>,
-    pub(crate) schemas: Schemas,
+    pub(crate) schemas: PeerSchemas,
 }
 
 struct Kept {
@@ -107,8 +94,10 @@ impl Peer {
             node,
             timers,
             route: RwLock::new(Route::Down),
-            slots: Mutex::default(),
+            slots: Slots::default(),
             bonded: Mutex::default(),
+            pauses: Pauses::default(),
+            sessions: AtomicU64::new(0),
         }
     }
 
@@ -141,28 +130,33 @@ impl Peer {
         self.owner()?.cell(serial)
     }
 
-    /// Sends a cast or call of a method, refused before anything is sent if the other side, as far as
-    /// its schema is known, does not have that method.
+    /// Sends a cast or call of a method, refused before anything is sent if the receiver can take no
+    /// more now, or if the other side, as far as its schema is known, does not have that method.
     pub(crate) fn send_method(
         self: &Arc<Self>,
         lane: LaneKey,
         (type_name, key): (&str, MethodKey),
-        header: &Header,
+        header: impl FnOnce(MethodRef) -> Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        let session = self.session();
-        if let Some(session) = &session
-            && !session.schemas.allows(type_name, key)
-        {
-            let node = &self.instance.node;
-            return Err(CastError::BadMessage(format!("{type_name} has another schema on {node}")));
+        if self.pauses.is_paused(lane) {
+            return Err(CastError::Overloaded);
         }
+        let session = self.session();
+        let method = match &session {
+            Some(session) => session.schemas.find(type_name, key).ok_or_else(|| {
+                let node = &self.instance.node;
+                CastError::BadMessage(format!("{type_name} has another schema on {node}"))
+            })?,
+            None => MethodRef::Keyed(key),
+        };
+        let header = header(method);
         let traced = trace::is_wanted().then(|| self.owner()).flatten();
         let Some(node) = traced else {
-            return self.send_over(session, lane, Urgency::Refusable, header, payload);
+            return self.send_over(session, lane, Urgency::Refusable, &header, payload);
         };
         let traced = Header::Traced(trace::outgoing(&node));
-        let mut inner = enveloped(header, payload);
+        let mut inner = enveloped(&header, payload);
         self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner)
     }
 
@@ -242,10 +236,12 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until a refused envelope has a chance: the lane has room, or there is no session.
+    /// Waits until a refused envelope has a chance: the receiver and the lane have room, or there is no
+    /// session.
     pub(crate) async fn ready(&self, lane: LaneKey) {
+        self.pauses.ready(lane).await;
         let ready = match &*self.route.read() {
-            Route::Up(session) => Some(session.outlet.ready(lane)),
+            Route::Up(session) => Some(Arc::clone(&session.outlet).ready(lane)),
             Route::Down | Route::Connecting(_) => None,
         };
         match ready {
@@ -254,8 +250,14 @@ impl Peer {
         }
     }
 
+    /// Which of its sessions there is or was last.
+    pub(crate) fn session_number(&self) -> u64 {
+        self.sessions.load(Ordering::Acquire)
+    }
+
     /// A session is made: what was kept goes first.
     pub(crate) fn set_up(&self, session: Session) {
+        self.sessions.fetch_add(1, Ordering::AcqRel);
         let mut route = self.route.write();
         if let Route::Connecting(kept) = &mut *route {
             for (lane, envelope) in std::mem::take(&mut kept.envelopes) {
@@ -274,6 +276,7 @@ impl Peer {
     /// The session was lost: everything that hung on it fails.
     pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
         *self.route.write() = Route::Down;
+        self.pauses.clear();
         self.fail(node, reason);
     }
 
@@ -292,15 +295,7 @@ impl Peer {
     }
 
     fn fail(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
-        let slots = std::mem::take(&mut *self.slots.lock());
-        for slot in slots.into_values() {
-            let error = if *reason == ExitReason::NoProc {
-                CallError::NoProc
-            } else {
-                CallError::NoConnection(self.instance.node.clone())
-            };
-            slot.fill(Source { node, from: self }, Err(error));
-        }
+        self.fail_slots(node, reason);
         let bonded = std::mem::take(&mut *self.bonded.lock());
         for cell in bonded.into_iter().filter_map(|serial| node.cell(serial)) {
             cell.on_node_down(node, &self.instance, reason);
@@ -314,24 +309,6 @@ impl Peer {
         }
     }
 
-    pub(crate) fn wait_for(&self, call: CallRef, slot: Box<dyn ReplySlot>) {
-        self.slots.lock().insert(call, slot);
-    }
-
-    /// Stops waiting when the asker does: the slot goes with the returned guard.
-    pub(crate) fn forget_later(self: &Arc<Self>, call: CallRef) -> Forget {
-        Forget { peer: Arc::clone(self), call }
-    }
-
-    pub(crate) fn take_slot(&self, call: CallRef) -> Option<Box<dyn ReplySlot>> {
-        self.slots.lock().remove(&call)
-    }
-
-    /// How many answers from there are waited for.
-    pub(crate) fn awaited(&self) -> usize {
-        self.slots.lock().len()
-    }
-
     /// Notes that a local actor has a link or monitor there, to be told when the node goes.
     pub(crate) fn bond(&self, serial: u64) {
         self.bonded.lock().insert(serial);
@@ -339,18 +316,6 @@ impl Peer {
 
     pub(crate) fn unbond(&self, serial: u64) {
         self.bonded.lock().remove(&serial);
-    }
-}
-
-/// Takes a slot away when it is dropped.
-pub(crate) struct Forget {
-    peer: Arc<Peer>,
-    call: CallRef,
-}
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        drop(self.peer.take_slot(self.call));
     }
 }
 

@@ -7,15 +7,16 @@
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
+mod method;
+
+pub use method::MethodKey;
+pub(crate) use method::MethodRef;
+
 use crate::actor::info::MonitorRef;
 use crate::error::{CallError, SpawnError};
 use crate::function::error::RunError;
 use crate::message::trace::Trace;
 use crate::reason::ExitReason;
-
-/// Identifies a method of an actor type with its whole schema: see `fingerprint`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct MethodKey(pub [u8; 8]);
 
 /// Identifies a call or spawn that waits for its answer. Unique on the asking node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,17 +28,17 @@ pub(crate) enum Header {
     /// Tail: the encoded arguments.
     Cast {
         to: u64,
-        key: MethodKey,
+        method: MethodRef,
     },
     /// Tail: the encoded arguments. To whoever holds a local name there.
     CastNamed {
         to: String,
-        key: MethodKey,
+        method: MethodRef,
     },
     /// Tail: the encoded arguments.
     Call {
         to: u64,
-        key: MethodKey,
+        method: MethodRef,
         call: CallRef,
         deadline_ms: u32,
     },
@@ -119,6 +120,13 @@ pub(crate) enum Header {
     },
     /// Tail: another envelope, of a cast or call, which belongs to this trace.
     Traced(Trace),
+    /// The mailbox behind this lane key is full: nothing more for it until it is resumed.
+    Pause {
+        key: u64,
+    },
+    Resume {
+        key: u64,
+    },
 }
 
 /// Which function is to run.
@@ -149,7 +157,40 @@ pub(crate) struct SpawnRequest {
 
 /// Appends `header` to `out`.
 pub(crate) fn put(header: &Header, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    // The most frequent one goes without the general encoder.
+    if let Header::Cast { to, method: MethodRef::Listed(place) } = header {
+        out.push(CAST);
+        put_varint(*to, out);
+        put_varint(u64::from(*place) + 1, out);
+        return Ok(());
+    }
     append(header, out)
+}
+
+/// The first byte of a cast.
+const CAST: u8 = 0;
+
+/// Appends a number as postcard does: seven bits a byte, the least first.
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while let Some(rest) = Some(number >> 7).filter(|rest| *rest > 0) {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number = rest;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+/// Takes a number as postcard does; `None` for what ends too early or is too long.
+fn take_varint(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number: u64 = 0;
+    for shift in (0..63).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        number |= u64::from(byte & 0x7f) << shift;
+        bytes = rest;
+        if byte & 0x80 == 0 {
+            return Some((number, rest));
+        }
+    }
+    None
 }
 
 /// Splits an envelope into its header and tail. Every byte of an envelope without a payload must be
@@ -175,21 +216,19 @@ pub(crate) fn split(envelope: &[u8]) -> Result<(Header, &[u8]), postcard::Error>
 
 /// Splits the envelope of a cast, the most frequent one, without the general decoder; `None` if it is
 /// another one, or none at all.
-pub(crate) fn split_cast(envelope: &[u8]) -> Option<(u64, MethodKey, &[u8])> {
-    let (0, mut rest) = envelope.split_first().map(|(kind, rest)| (*kind, rest))? else {
+pub(crate) fn split_cast(envelope: &[u8]) -> Option<(u64, MethodRef, &[u8])> {
+    let (&CAST, rest) = envelope.split_first()? else {
         return None;
     };
-    let mut to: u64 = 0;
-    for shift in (0..63).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        to |= u64::from(byte & 0x7f) << shift;
-        rest = after;
-        if byte & 0x80 == 0 {
-            let (key, payload) = rest.split_first_chunk::<8>()?;
-            return Some((to, MethodKey(*key), payload));
+    let (to, rest) = take_varint(rest)?;
+    let (method, rest) = take_varint(rest)?;
+    match u32::try_from(method).ok()?.checked_sub(1) {
+        Some(place) => Some((to, MethodRef::Listed(place), rest)),
+        None => {
+            let (key, payload) = rest.split_first_chunk()?;
+            Some((to, MethodRef::Keyed(MethodKey(*key)), payload))
         }
     }
-    None
 }
 
 /// Encodes a value onto the end of `out`.

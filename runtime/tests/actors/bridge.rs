@@ -84,7 +84,7 @@ impl Outlet for Way {
         Ok(())
     }
 
-    fn ready(&self, _: LaneKey) -> BoxFuture<'static, ()> {
+    fn ready(self: Arc<Self>, _: LaneKey) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
 

@@ -4,6 +4,7 @@
 
 mod aliases;
 mod allowed;
+mod backpressure;
 mod bonds;
 mod bridge;
 mod by_hand;

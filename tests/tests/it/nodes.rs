@@ -13,6 +13,27 @@ fn three() -> (Shell, Shell, Shell) {
     (a, b, c)
 }
 
+/// Goal: actors that block every thread of their node for longer than a peer may be silent do not make
+/// the node look dead.
+/// Method: more burners than threads, for 7 s; the silent period is 5 s.
+#[test]
+fn a_node_whose_threads_are_all_blocked_stays_connected() {
+    let (mut a, _b) = Shell::pair();
+    a.ok("monitor-nodes");
+    let threads = std::thread::available_parallelism().map_or(8, usize::from);
+    let burners: Vec<_> = (0..=threads).map(|_| a.text("spawn burner on b@localhost")).collect();
+    for burner in &burners {
+        a.ok(&format!("cast {burner} burn 7000"));
+    }
+    for burner in &burners {
+        assert_eq!(a.ok(&format!("call {burner} burn 0 timeout 60000")), true);
+    }
+    assert_eq!(a.ok("nodes"), json!(["b@localhost"]));
+    let downs = a.ok("flush");
+    let downs = downs.as_array().unwrap().iter().filter(|event| event["type"] == "NodeDown");
+    assert_eq!(downs.count(), 0);
+}
+
 /// Goal: after a `kill -9` of a node the others know it, and nothing of it is left in groups and
 /// names, while its cache entries, which are everyone's, are.
 #[test]

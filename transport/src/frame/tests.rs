@@ -1,4 +1,6 @@
-use super::{FRAME_BYTES_MAX, Frame, FrameError, Frames, READ_BYTES, begin, finish};
+use super::{
+    Envelopes, FRAME_BYTES_MAX, Frame, FrameError, Frames, READ_BYTES, begin, finish, put_envelope,
+};
 use crate::wire::FrameKind;
 
 fn frame(seq: u32, kind: FrameKind, body: &[u8]) -> Vec<u8> {
@@ -26,7 +28,7 @@ async fn cut(bytes: &[u8], piece: usize) -> Result<Vec<(u32, Vec<u8>)>, FrameErr
 
 #[test]
 fn frames_have_their_bytes() {
-    let envelope = frame(0x0102_0304, FrameKind::Envelope, b"hi");
+    let envelope = frame(0x0102_0304, FrameKind::Envelopes, b"hi");
     assert_eq!(envelope, [7, 0, 0, 0, 4, 3, 2, 1, 1, b'h', b'i']);
     let heartbeat = frame(1, FrameKind::Heartbeat, b"");
     assert_eq!(heartbeat, [5, 0, 0, 0, 1, 0, 0, 0, 2]);
@@ -36,12 +38,12 @@ fn frames_have_their_bytes() {
 
 #[tokio::test]
 async fn frames_come_out_whole_however_they_arrive() {
-    let large = vec![7; 3 * READ_BYTES];
+    let large = vec![7; FRAME_BYTES_MAX];
     let bodies: [&[u8]; 4] = [b"a", b"", &large, b"bcd"];
     let mut bytes = Vec::new();
     let mut expected = Vec::new();
     for (seq, body) in (0..).zip(bodies) {
-        bytes.extend(frame(seq, FrameKind::Envelope, body));
+        bytes.extend(frame(seq, FrameKind::Envelopes, body));
         expected.push((seq, body.to_vec()));
     }
     for piece in [1, 3, 9, 1000, bytes.len()] {
@@ -51,7 +53,7 @@ async fn frames_come_out_whole_however_they_arrive() {
 
 #[tokio::test]
 async fn truncated_frame_does_not_come_out() {
-    let bytes = frame(0, FrameKind::Envelope, b"abc");
+    let bytes = frame(0, FrameKind::Envelopes, b"abc");
     for cut_at in 0..bytes.len() {
         assert_eq!(cut(&bytes[..cut_at], 64).await.unwrap(), [], "cut at {cut_at}");
     }
@@ -80,7 +82,7 @@ async fn announced_length_alone_costs_no_memory() {
 
 #[tokio::test]
 async fn malformed_headers_are_refused() {
-    let mut unknown = frame(0, FrameKind::Envelope, b"");
+    let mut unknown = frame(0, FrameKind::Envelopes, b"");
     unknown[8] = 9;
     assert_eq!(cut(&unknown, 64).await, Err(FrameError::UnknownKind(9)));
     assert_eq!(cut(&[4, 0, 0, 0, 0], 64).await, Err(FrameError::TooShort(4)));
@@ -88,8 +90,8 @@ async fn malformed_headers_are_refused() {
 
 #[tokio::test]
 async fn buffer_shrinks_after_a_large_frame() {
-    let mut bytes = frame(0, FrameKind::Envelope, &vec![1; 8 * READ_BYTES]);
-    bytes.extend(frame(1, FrameKind::Envelope, b"x"));
+    let mut bytes = frame(0, FrameKind::Envelopes, &vec![1; FRAME_BYTES_MAX]);
+    bytes.extend(frame(1, FrameKind::Envelopes, b"x"));
     let mut frames = Frames::default();
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -98,4 +100,29 @@ async fn buffer_shrinks_after_a_large_frame() {
     }
     frames.fill(&mut rest).await.unwrap();
     assert!(frames.bytes.capacity() <= 2 * READ_BYTES);
+}
+
+#[test]
+fn envelopes_of_all_lengths_come_out_as_they_went_in() {
+    let lengths = [0, 1, 127, 128, 300, 16_383, 16_384, 65_536];
+    let sent = lengths.map(|length| vec![7; length]);
+    let mut body = Vec::new();
+    sent.iter().for_each(|envelope| put_envelope(envelope, &mut body));
+    let mut envelopes = Envelopes::new(&body);
+    assert!(envelopes.by_ref().eq(sent.iter().map(Vec::as_slice)));
+    assert!(!envelopes.is_broken());
+    let ends: Vec<_> = sent
+        .iter()
+        .scan(0, |end, envelope| {
+            let mut one = Vec::new();
+            put_envelope(envelope, &mut one);
+            *end += one.len();
+            Some(*end)
+        })
+        .collect();
+    for cut in (0..600).chain(body.len() - 600..body.len()) {
+        let mut envelopes = Envelopes::new(&body[..cut]);
+        envelopes.by_ref().for_each(drop);
+        assert_eq!(envelopes.is_broken(), cut > 0 && !ends.contains(&cut), "cut at {cut}");
+    }
 }

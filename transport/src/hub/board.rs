@@ -26,6 +26,10 @@ pub(super) struct Board {
     /// Who waits for a session. Each waits for the connect timeout at most.
     pub(super) waiters: BTreeMap<NodeId, Vec<Waiter>>,
     pub(super) addresses: BTreeMap<NodeId, String>,
+    /// Nodes to stay connected with.
+    pub(super) kept: BTreeSet<NodeId>,
+    /// Nodes of the address book that there was a session with.
+    pub(super) lost: BTreeSet<NodeId>,
     pub(super) listener: Option<Arc<dyn PipeListener>>,
 }
 

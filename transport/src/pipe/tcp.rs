@@ -1,12 +1,27 @@
 //! TCP. Addresses have the form `host:port`.
 
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use starlings_runtime::BoxFuture;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
-use super::{Connection, DialError, Pipe, PipeListener};
+use super::{Connection, DialError, Pipe, PipeListener, ReadHalf, WriteHalf};
+
+/// How long a connection is idle before the system looks whether the other end is there. Heartbeats
+/// find a dead peer long before; this finds one dead connection among several of a session.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+
+/// How long the system waits for an answer before it looks again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long what was written may go unacknowledged, or meet a full buffer at the other end, before the
+/// system ends the connection. A program that reads nothing for a minute is not busy, but stuck.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
 
 /// The network, by TCP.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,6 +70,24 @@ impl PipeListener for Listener {
     }
 }
 
+/// Moves the halves of a TCP connection to the runtime that this is called in; others stay as they are.
+pub(super) fn rehome(
+    read: Box<dyn ReadHalf>,
+    write: Box<dyn WriteHalf>,
+) -> io::Result<(Box<dyn ReadHalf>, Box<dyn WriteHalf>)> {
+    if !(&*read as &dyn Any).is::<OwnedReadHalf>() {
+        return Ok((read, write));
+    }
+    let halves = (read.into_any().downcast(), write.into_any().downcast());
+    let (Ok(read), Ok(write)) = halves else {
+        return Err(io::Error::other("halves of different connections"));
+    };
+    let (read, write): (Box<OwnedReadHalf>, Box<OwnedWriteHalf>) = (read, write);
+    let stream = read.reunite(*write).map_err(io::Error::other)?;
+    let (read, write) = TcpStream::from_std(stream.into_std()?)?.into_split();
+    Ok((Box::new(read), Box::new(write)))
+}
+
 fn connection(stream: TcpStream, remote_address: String) -> Connection {
     let (read, write) = stream.into_split();
     Connection::new(read, write, remote_address)
@@ -89,7 +122,7 @@ pub(super) async fn connect(address: &str) -> Result<(TcpStream, String), DialEr
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for candidate in resolve(address).await? {
         match TcpStream::connect(candidate).await {
-            Ok(stream) => return Ok((undelayed(stream)?, candidate.to_string())),
+            Ok(stream) => return Ok((prepared(stream)?, candidate.to_string())),
             Err(error) => last = error,
         }
     }
@@ -102,11 +135,17 @@ pub(super) async fn connect(address: &str) -> Result<(TcpStream, String), DialEr
 /// No stream is lost when the future is dropped.
 pub(super) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, String)> {
     let (stream, remote) = listener.accept().await?;
-    Ok((undelayed(stream)?, remote.to_string()))
+    Ok((prepared(stream)?, remote.to_string()))
 }
 
-/// Writers gather by themselves; waiting for more would only add delay.
-fn undelayed(stream: TcpStream) -> io::Result<TcpStream> {
+/// With its options set.
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
+    // Writers gather by themselves; waiting for more would only add delay.
     stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL);
+    socket.set_tcp_keepalive(&probes)?;
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     Ok(stream)
 }

@@ -16,8 +16,6 @@
 //! What this does not do: hide or seal what is said. Whoever sits in between can relay a handshake
 //! and read or change what follows; that takes an encrypted pipe.
 
-use std::time::Duration;
-
 use starlings_runtime::{NodeId, NodeInstance};
 
 use crate::wire::{Handshake, Pulse, Refusal};
@@ -39,6 +37,10 @@ pub struct Party {
     pub hidden: bool,
     /// What it asks of sessions.
     pub pulse: Pulse,
+    /// How many lanes its sessions may have.
+    pub lanes: u8,
+    /// Whether it can read packed frames.
+    pub unpacks: bool,
 }
 
 /// What a handshake wants done.
@@ -77,10 +79,12 @@ pub struct Agreement {
     pub peer: NodeInstance,
     /// Whether it or this end is hidden.
     pub hidden: bool,
-    /// The longer heartbeat of both ends.
-    pub heartbeat: Duration,
-    /// The longer silent period of both ends.
-    pub silent: Duration,
+    /// What this end asks of the session, and what the other one does.
+    pub pulses: [Pulse; 2],
+    /// How many lanes the session has.
+    pub lanes: u8,
+    /// Whether both ends can read packed frames.
+    pub unpacks: bool,
     /// What the other runtime says of itself.
     pub greeting: Vec<u8>,
 }
@@ -109,12 +113,12 @@ pub enum Failure {
 }
 
 fn agreement(peer: &Party, me: &Party, greeting: Vec<u8>) -> Agreement {
-    let longer = |one: u32, other: u32| Duration::from_millis(u64::from(one.max(other)));
     Agreement {
         peer: peer.me.clone(),
         hidden: peer.hidden || me.hidden,
-        heartbeat: longer(peer.pulse.heartbeat_ms, me.pulse.heartbeat_ms),
-        silent: longer(peer.pulse.silent_ms, me.pulse.silent_ms),
+        pulses: [me.pulse, peer.pulse],
+        lanes: peer.lanes.min(me.lanes),
+        unpacks: peer.unpacks && me.unpacks,
         greeting,
     }
 }

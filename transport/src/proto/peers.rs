@@ -138,12 +138,20 @@ impl State {
                     attempt.stage = Stage::Challenged;
                 }
             }
-            Input::Joined { peer, key, lane } => self.on_joined(peer, key, lane, outbox),
+            Input::Joined { peer, key, lane, lanes } => {
+                self.on_joined(peer, key, (lane, lanes), outbox);
+            }
             Input::Failed { node, key } => {
                 if self.attempt(&node, key).is_some() {
                     self.peer(&node).attempt = None;
                 }
                 self.forget_if_empty(&node);
+            }
+            Input::Ending { node, key } => {
+                let live = self.peers.get_mut(&node).and_then(|peer| peer.live.as_mut());
+                if let Some(live) = live.filter(|live| live.key == key) {
+                    live.is_closing = true;
+                }
             }
             Input::Ended { node, key } => self.on_ended(&node, key, outbox),
             Input::Stop => self.on_stop(outbox),
@@ -228,7 +236,7 @@ impl State {
         &mut self,
         peer: NodeInstance,
         key: SessionKey,
-        lane: u8,
+        (lane, lanes): (u8, u8),
         outbox: &mut Vec<Output>,
     ) {
         let entry = self.peer(&peer.node);
@@ -240,6 +248,7 @@ impl State {
         };
         if key.side == Side::Dialled && lane == CONTROL_LANE {
             attempt.stage = Stage::Agreed(peer.incarnation);
+            attempt.lanes = lanes;
         }
         let is_known = attempt.stage == Stage::Agreed(peer.incarnation) && lane < attempt.lanes;
         if !is_known || attempt.has(lane) || live.is_some_and(|live| live > peer.incarnation) {

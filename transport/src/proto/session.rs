@@ -9,9 +9,11 @@
 //!          └── silence, end of a lane, violation, overflow, any other Close ─────────────┘
 //! ```
 //!
-//! Every lane proves the peer alive on its own: each says something at least once per heartbeat,
-//! and each that is silent for the silent period ends the session. So a lane that is dead while the
-//! others live is found too, and a busy lane needs no heartbeats.
+//! The control lane proves the peer alive: it says something at least once per heartbeat, and its
+//! silence for the silent period ends the session. It alone, since it alone is written and read by
+//! threads that the program cannot block; a user lane whose node is busy says nothing for a while and
+//! is not dead. That a connection among several dies silently is found by its pipe (TCP: the kernel's
+//! keepalive and user timeout).
 //! Invariant: [`Output::Closed`] comes once, is the last output, and carries the first reason.
 //! What this does not do: tell a slow peer from a dead one.
 
@@ -19,10 +21,13 @@ use std::time::Duration;
 
 use starlings_runtime::DownReason;
 
-use crate::wire::Goodbye;
+use crate::wire::{Goodbye, NewPulse, Pulse};
 
+mod pulse;
 #[cfg(test)]
 mod tests;
+
+use pulse::Pulses;
 
 /// How long an orderly end may take before it is cut short, on either side. Long enough to flush a
 /// lane at its soft limit over a slow network, short enough not to hold up a shutdown.
@@ -31,16 +36,14 @@ pub const GRACE: Duration = Duration::from_secs(1);
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Bytes came in on a lane.
-    Heard {
-        /// Which.
-        lane: u8,
-    },
-    /// Bytes were written to a lane.
-    Sent {
-        /// Which.
-        lane: u8,
-    },
+    /// Bytes came in on the control lane.
+    Heard,
+    /// Bytes were written to the control lane.
+    Sent,
+    /// This node asks for other times.
+    NewPulse(Pulse),
+    /// The peer does, or answers.
+    PulseHeard(NewPulse),
     /// A goodbye came in: no frame follows on that lane.
     GoodbyeHeard {
         /// Which.
@@ -71,11 +74,10 @@ pub enum Input {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Append a heartbeat to a lane.
-    Heartbeat {
-        /// Which.
-        lane: u8,
-    },
+    /// Append a heartbeat to the control lane.
+    Heartbeat,
+    /// Tell the peer of other times, on the control lane.
+    Pulse(NewPulse),
     /// Append a goodbye to every lane, and nothing after it.
     Goodbye(Goodbye),
     /// Stop reading and writing, then report the session down.
@@ -85,16 +87,16 @@ pub enum Output {
 /// One session, from the moment it is up.
 #[derive(Debug)]
 pub struct State {
-    heartbeat: Duration,
-    silent: Duration,
+    pulses: Pulses,
+    /// When bytes came in last, and when bytes went out last.
+    heard: Duration,
+    sent: Duration,
     lanes: Vec<Lane>,
     phase: Phase,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lane {
-    heard: Duration,
-    sent: Duration,
     is_flushed: bool,
     has_ended: bool,
 }
@@ -116,24 +118,22 @@ enum Phase {
 }
 
 impl State {
-    /// A session that is up as of `now`.
+    /// A session that is up as of `now`, with what this end and the other one ask of it.
     #[must_use]
-    pub fn new(now: Duration, lanes: u8, heartbeat: Duration, silent: Duration) -> Self {
-        let lane = || Lane { heard: now, sent: now, is_flushed: false, has_ended: false };
-        Self { heartbeat, silent, lanes: (0..lanes).map(|_| lane()).collect(), phase: Phase::Open }
+    pub fn new(now: Duration, lanes: u8, [mine, theirs]: [Pulse; 2]) -> Self {
+        let lanes = (0..lanes).map(|_| Lane::default()).collect();
+        let pulses = Pulses::new(mine, theirs);
+        Self { pulses, heard: now, sent: now, lanes, phase: Phase::Open }
     }
 
-    /// When [`Input::Elapsed`] is due. May rise with every input; falls only when an output says
-    /// goodbye or an input is [`Input::GoodbyeHeard`].
+    /// When [`Input::Elapsed`] is due. May rise with every input; falls only when there is an output, or
+    /// an input is [`Input::GoodbyeHeard`] or [`Input::PulseHeard`].
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Open => {
-                let due = |lane: &Lane| {
-                    let silent = lane.heard.saturating_add(self.silent);
-                    silent.min(lane.sent.saturating_add(self.heartbeat))
-                };
-                self.lanes.iter().map(due).min()
+                let silent = self.heard.saturating_add(self.pulses.silent());
+                Some(silent.min(self.sent.saturating_add(self.pulses.heartbeat())))
             }
             Phase::Closing { until, .. } | Phase::Leaving { until, .. } => Some(*until),
             Phase::Closed => None,
@@ -146,8 +146,10 @@ impl State {
             return;
         }
         match input {
-            Input::Heard { lane } => self.on_lane(lane, |lane| lane.heard = now),
-            Input::Sent { lane } => self.on_lane(lane, |lane| lane.sent = now),
+            Input::Heard => self.heard = now,
+            Input::Sent => self.sent = now,
+            Input::NewPulse(pulse) => outbox.push(Output::Pulse(self.pulses.ask(pulse))),
+            Input::PulseHeard(new) => outbox.extend(self.pulses.hear(new).map(Output::Pulse)),
             Input::GoodbyeHeard { lane, goodbye } => {
                 self.on_lane(lane, |lane| lane.has_ended = true);
                 if matches!(self.phase, Phase::Open) {
@@ -191,18 +193,14 @@ impl State {
     fn on_elapsed(&mut self, now: Duration, outbox: &mut Vec<Output>) {
         match &self.phase {
             Phase::Open => {
-                let silent = self.silent;
-                let is_silent = |lane: &Lane| lane.heard.saturating_add(silent) <= now;
-                if self.lanes.iter().any(is_silent) {
+                if self.heard.saturating_add(self.pulses.silent()) <= now {
                     return self.finish(DownReason::HeartbeatTimeout, outbox);
                 }
-                for (lane, at) in (0..).zip(&mut self.lanes) {
-                    if at.sent.saturating_add(self.heartbeat) <= now {
-                        // Counts as sent at once: a lane that cannot write gathers no more than
-                        // one heartbeat per interval.
-                        at.sent = now;
-                        outbox.push(Output::Heartbeat { lane });
-                    }
+                if self.sent.saturating_add(self.pulses.heartbeat()) <= now {
+                    // Counts as sent at once: a lane that cannot write gathers no more than one
+                    // heartbeat per interval.
+                    self.sent = now;
+                    outbox.push(Output::Heartbeat);
                 }
             }
             Phase::Closing { reason, until } | Phase::Leaving { reason, until } => {

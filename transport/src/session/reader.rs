@@ -4,20 +4,37 @@ use std::sync::Arc;
 
 use tokio::io::AsyncRead;
 
-use super::{Delivery, Session};
-use crate::frame::{Frame, Frames};
+use super::{Delivery, Session, Way};
+use crate::frame::{Envelopes, Frames};
+use crate::proto::bulk::{Incoming, Whole};
 use crate::proto::session::{Input, Sequence};
 use crate::receiver::{Receiver, SessionReceiver};
-use crate::wire::{self, CONTROL_LANE, FrameKind};
+use crate::wire::{self, Fragment, FrameKind, NewPulse};
 
 /// Bytes that a reader handles before it lets other tasks of its thread run.
 const BURST_BYTES: usize = 1 << 20;
 
-/// What follows a frame.
+/// What follows the frames that were there.
 enum Next {
-    Frame,
-    /// That was the last one.
+    /// More of them.
+    Frames,
+    /// More of them, after others had their turn.
+    Pause,
+    /// A message of the bulk lane, which may have to wait for others, and then more.
+    Whole(Whole),
+    /// Nothing: that was the last one.
     End,
+}
+
+/// What was read of one lane.
+#[derive(Default)]
+struct Inflow {
+    frames: Frames,
+    sequence: Sequence,
+    incoming: Incoming,
+    unpacked: Vec<u8>,
+    /// Bytes handled since others had their turn.
+    burst: usize,
 }
 
 pub(super) async fn drive_reader<R: Receiver>(
@@ -26,65 +43,133 @@ pub(super) async fn drive_reader<R: Receiver>(
     mut from: impl AsyncRead + Unpin,
 ) {
     let session = &*delivery.session;
-    let mut frames = Frames::default();
-    let mut sequence = Sequence::default();
-    let mut burst = 0;
+    let mut inflow = Inflow::default();
     loop {
-        match frames.fill(&mut from).await {
+        match inflow.frames.fill(&mut from).await {
             Ok(0) => return session.handle(Input::LaneEnded { lane }),
-            Ok(bytes) => burst += bytes,
+            Ok(_) => {}
             Err(error) => {
                 tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
                 return session.handle(Input::LaneEnded { lane });
             }
         }
-        session.handle(Input::Heard { lane });
-        match deliver_all(&delivery, lane, &mut frames, &mut sequence) {
-            Ok(Next::Frame) => {}
+        if session.way(lane) == Way::Control {
+            session.handle(Input::Heard);
+        }
+        match deliver_all(&delivery, lane, &mut inflow).await {
             Ok(Next::End) => return,
+            Ok(Next::Frames | Next::Pause | Next::Whole(_)) => {}
             Err(why) => {
                 tracing::warn!(peer = %delivery.peer.node, lane, why, "protocol violated");
                 return session.handle(Input::Violated(why));
             }
         }
-        if burst >= BURST_BYTES {
-            burst = 0;
-            tokio::task::yield_now().await;
-        }
     }
 }
 
 /// Handles all frames that are there.
-fn deliver_all<R: Receiver>(
+async fn deliver_all<R: Receiver>(
     delivery: &Delivery<R>,
     lane: u8,
-    frames: &mut Frames,
-    sequence: &mut Sequence,
+    inflow: &mut Inflow,
 ) -> Result<Next, String> {
-    let receiver = delivery.receiver.get();
-    debug_assert!(receiver.is_some() || lane == CONTROL_LANE, "readers start with the session");
-    let mut receive = receiver.map(SessionReceiver::batch);
-    while let Some(frame) = frames.next().map_err(|error| error.to_string())? {
-        sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
-        match frame.kind {
-            FrameKind::Envelope if lane == CONTROL_LANE => {
-                return Err("an envelope on the control lane".to_owned());
-            }
-            FrameKind::Envelope => {
-                if let Some(receive) = &mut receive {
-                    receive(frame.body).map_err(|violation| violation.to_string())?;
-                }
-            }
-            FrameKind::Heartbeat if frame.body.is_empty() => {}
-            FrameKind::Heartbeat => return Err("a heartbeat with a body".to_owned()),
-            FrameKind::Goodbye => return on_goodbye(&delivery.session, lane, &frame),
+    loop {
+        match deliver_some(delivery, lane, inflow)? {
+            Next::Whole(whole) => deliver_whole(delivery, whole).await?,
+            Next::Pause => tokio::task::yield_now().await,
+            next @ (Next::Frames | Next::End) => return Ok(next),
         }
     }
-    Ok(Next::Frame)
 }
 
-fn on_goodbye(session: &Session, lane: u8, frame: &Frame<'_>) -> Result<Next, String> {
-    let goodbye = wire::decode(frame.body).ok_or("a goodbye that does not decode")?;
+/// Handles frames up to the last one, or one that may have to wait.
+fn deliver_some<R: Receiver>(
+    delivery: &Delivery<R>,
+    lane: u8,
+    inflow: &mut Inflow,
+) -> Result<Next, String> {
+    let session = &*delivery.session;
+    let way = session.way(lane);
+    let receiver = delivery.receiver.get().ok_or("readers start with the session")?;
+    let mut receive = (way == Way::User).then(|| receiver.batch());
+    while let Some(frame) = inflow.frames.next().map_err(|error| error.to_string())? {
+        inflow.sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
+        let body = if frame.is_packed {
+            session.unpack(frame.body, &mut inflow.unpacked).map_err(|error| error.to_string())?;
+            &inflow.unpacked[..]
+        } else {
+            frame.body
+        };
+        inflow.burst += body.len();
+        match (frame.kind, &mut receive) {
+            (FrameKind::Envelopes, Some(receive)) => {
+                let mut envelopes = Envelopes::new(body);
+                receive(&mut envelopes).map_err(|violation| violation.to_string())?;
+                if envelopes.is_broken() {
+                    return Err("an envelope that ends outside of its frame".to_owned());
+                }
+            }
+            (FrameKind::Fragment, None) if way == Way::Bulk => {
+                let (head, part) = postcard::take_from_bytes::<Fragment>(body)
+                    .map_err(|error| error.to_string())?;
+                let whole = inflow.incoming.take(head, part).map_err(|error| error.to_string())?;
+                if let Some(whole) = whole {
+                    session.note_delivered(lane);
+                    return Ok(Next::Whole(whole));
+                }
+            }
+            (FrameKind::Delivered, None) if way == Way::Control => {
+                let message = wire::decode(body).ok_or("a number that does not decode")?;
+                if !session.bulk.on_delivered(message) {
+                    return Err(format!("message {message} was never sent"));
+                }
+            }
+            (FrameKind::Pulse, None) if way == Way::Control => {
+                let new: NewPulse = wire::decode(body).ok_or("times that do not decode")?;
+                if !new.pulse.is_possible() {
+                    return Err("times that cannot be".to_owned());
+                }
+                session.handle(Input::PulseHeard(new));
+            }
+            (FrameKind::Heartbeat, _) if body.is_empty() => {}
+            (FrameKind::Heartbeat, _) => return Err("a heartbeat with a body".to_owned()),
+            (FrameKind::Goodbye, _) => return on_goodbye(session, lane, body),
+            (
+                FrameKind::Envelopes
+                | FrameKind::Fragment
+                | FrameKind::Delivered
+                | FrameKind::Pulse,
+                _,
+            ) => {
+                return Err(format!("{:?} on lane {lane}", frame.kind));
+            }
+        }
+        session.note_delivered(lane);
+        if inflow.burst >= BURST_BYTES {
+            inflow.burst = 0;
+            return Ok(Next::Pause);
+        }
+    }
+    Ok(Next::Frames)
+}
+
+/// Delivers a message of the bulk lane, once what was sent before it by its user lane is.
+async fn deliver_whole<R: Receiver>(delivery: &Delivery<R>, whole: Whole) -> Result<(), String> {
+    let session = &*delivery.session;
+    if let Some(after) = whole.after {
+        if session.way(after.lane) != Way::User {
+            return Err(format!("a message that waits for lane {}", after.lane));
+        }
+        session.delivered(after.lane, after.frames).await;
+    }
+    let receiver = delivery.receiver.get().ok_or("readers start with the session")?;
+    receiver.one(&whole.bytes).map_err(|violation| violation.to_string())?;
+    session.confirm(whole.message);
+    Ok(())
+}
+
+fn on_goodbye(session: &Session, lane: u8, body: &[u8]) -> Result<Next, String> {
+    let goodbye = wire::decode(body).ok_or("a goodbye that does not decode")?;
     session.handle(Input::GoodbyeHeard { lane, goodbye });
     Ok(Next::End)
 }

@@ -7,14 +7,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::cookie::Cookie;
-use crate::frame::{FRAME_BYTES_MAX, begin, finish};
+use crate::frame::{FRAME_BYTES_MAX, PACKED, header, put_envelope};
 use crate::greet::{self, Expect, HANDSHAKE_BYTES_MAX};
-use crate::hub::LANES;
 use crate::pipe::{Connection, MemoryNetwork};
 use crate::proto::handshake::{Claim, Dialler, Output, Party};
 use crate::testing::{Net, Node, PATIENCE};
 use crate::wire::tests::instance;
-use crate::wire::{self, FrameKind, Handshake, Opening, Pulse, Refusal};
+use crate::wire::{
+    self, Fragment, FragmentStart, FrameKind, Handshake, LANES_MIN, Opening, Pulse, Refusal,
+};
 
 /// Two nodes with a session that is not to be disturbed.
 async fn bystanders(net: &Net) -> (Node, Node) {
@@ -31,8 +32,9 @@ async fn raw(net: &Net, node: &Node) -> Connection {
 fn dialler(cookie: &[u8], lane: u8) -> Dialler {
     let me = instance("raw@h", 1);
     let pulse = Pulse { heartbeat_ms: 1000, silent_ms: 5000 };
-    let party = Party { me: me.clone(), hidden: false, pulse };
-    let claim = Claim { peer: me, session: 1, lane, lanes: LANES };
+    let lanes = LANES_MIN;
+    let party = Party { me: me.clone(), hidden: false, pulse, lanes, unpacks: true };
+    let claim = Claim { peer: me, session: 1, lane, lanes };
     let wanted = "a@h".parse().unwrap();
     Dialler::new(party, Cookie::new(cookie), wanted, &claim, vec![], [9; 32])
 }
@@ -61,7 +63,7 @@ async fn join(net: &Net, node: &Node, cookie: &[u8], lane: u8) -> Result<Connect
 /// A whole session by hand.
 async fn session(net: &Net, node: &Node) -> Vec<Connection> {
     let mut lanes = Vec::new();
-    for lane in 0..LANES {
+    for lane in 0..LANES_MIN {
         lanes.push(join(net, node, b"secret", lane).await.unwrap());
     }
     lanes
@@ -74,25 +76,52 @@ async fn ends(connection: &mut Connection) {
 }
 
 fn frame(seq: u32, kind: FrameKind, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let start = begin(&mut bytes);
-    bytes.extend_from_slice(body);
-    finish(&mut bytes, start, seq, kind);
-    bytes
+    [&header(body.len(), seq, kind), body].concat()
+}
+
+fn envelopes(seq: u32, envelopes: &[&[u8]]) -> Vec<u8> {
+    let mut body = Vec::new();
+    envelopes.iter().for_each(|envelope| put_envelope(envelope, &mut body));
+    frame(seq, FrameKind::Envelopes, &body)
+}
+
+fn fragment(seq: u32, message: u32, bytes: Option<u32>, part: &[u8]) -> Vec<u8> {
+    let start = bytes.map(|bytes| FragmentStart { bytes, after: None });
+    let head = postcard::to_allocvec(&Fragment { message, start }).unwrap();
+    frame(seq, FrameKind::Fragment, &[&head, part].concat())
 }
 
 #[tokio::test]
 async fn bytes_that_break_the_protocol_end_their_session_only() {
     let too_large = u32::try_from(FRAME_BYTES_MAX + 6).unwrap();
-    let mut unknown = frame(0, FrameKind::Envelope, b"");
+    let mut unknown = frame(0, FrameKind::Envelopes, b"");
     unknown[8] = 77;
-    let cases: [(&str, u8, Vec<u8>); 8] = [
+    let envelope = || envelopes(0, &[b"x"]);
+    let packed = |body: &[u8]| {
+        let mut bytes = frame(0, FrameKind::Envelopes, body);
+        bytes[8] |= PACKED;
+        bytes
+    };
+    let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 64]].concat();
+    let cases: [(&str, u8, Vec<u8>); 20] = [
+        ("a packed frame that does not unpack", 1, packed(b"xxxxxxxx")),
+        ("a packed frame that expands too far", 1, packed(&bomb)),
         ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
         ("a frame without a header", 1, vec![0; 4]),
         ("a frame of an unknown kind", 1, unknown),
-        ("a gap", 1, frame(1, FrameKind::Envelope, b"x")),
-        ("a repeat", 1, frame(0, FrameKind::Envelope, b"x").repeat(2)),
-        ("an envelope on the control lane", 0, frame(0, FrameKind::Envelope, b"x")),
+        ("a gap", 1, envelopes(1, &[b"x"])),
+        ("a repeat", 1, envelope().repeat(2)),
+        ("an envelope longer than its frame", 1, frame(0, FrameKind::Envelopes, &[2, 7])),
+        ("a length that does not end", 1, frame(0, FrameKind::Envelopes, &[0xff; 9])),
+        ("envelopes on the control lane", 0, envelope()),
+        ("envelopes on the bulk lane", 2, envelope()),
+        ("a fragment on a user lane", 1, fragment(0, 0, Some(1), b"x")),
+        ("a fragment that is none", 2, frame(0, FrameKind::Fragment, b"")),
+        ("a fragment out of order", 2, fragment(0, 0, None, b"x")),
+        ("a message that is too large", 2, fragment(0, 0, Some(u32::MAX), b"x")),
+        ("a message longer than announced", 2, fragment(0, 0, Some(1), b"xx")),
+        ("a confirmation on a user lane", 1, frame(0, FrameKind::Delivered, &[0])),
+        ("a confirmation of what was never sent", 0, frame(0, FrameKind::Delivered, &[0])),
         ("a heartbeat with a body", 0, frame(0, FrameKind::Heartbeat, b"x")),
         ("a goodbye of no kind", 0, frame(0, FrameKind::Goodbye, b"\xff")),
     ];
@@ -120,7 +149,7 @@ async fn frame_cut_short_by_the_end_is_not_delivered() {
     for net in Net::all() {
         let (a, b) = bystanders(&net).await;
         let mut lanes = session(&net, &a).await;
-        let bytes = frame(0, FrameKind::Envelope, b"cut short");
+        let bytes = envelopes(0, &[b"cut short"]);
         lanes[1].write.write_all(&bytes[..12]).await.unwrap();
         lanes[1].write.shutdown().await.unwrap();
         let raw = "raw@h".parse().unwrap();
@@ -250,7 +279,7 @@ async fn session_that_is_never_completed_is_given_up() {
     let mut control = join(&net, &a, b"secret", 0).await.unwrap();
     ends(&mut control).await;
     let lanes = session(&net, &a).await;
-    assert_eq!(lanes.len(), usize::from(LANES));
+    assert_eq!(lanes.len(), usize::from(LANES_MIN));
     a.sees("the whole one", |events| {
         events.iter().filter(|event| matches!(event, crate::testing::Event::Up(_))).count() == 2
     })

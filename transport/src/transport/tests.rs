@@ -11,10 +11,13 @@ use tokio::time::{Instant, sleep};
 use super::{Spawner, StartError, TransportConfig};
 use crate::cookie::Cookie;
 use crate::dial;
+use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::lane::LANE_BYTES_SOFT;
 use crate::listener::drive_listener;
 use crate::pipe::MemoryNetwork;
+use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::testing::{BAD_ENVELOPE, BAD_GREETING, Event, Net, Node};
+use crate::wire::Pulse;
 
 async fn pair(net: &Net) -> (Node, Node) {
     let (a, b) = (Node::start(net, "a").await, Node::start(net, "b").await);
@@ -53,7 +56,7 @@ async fn envelopes_arrive_once_and_in_order() {
                 Ok(())
             };
             while outlet.send(LaneKey(3), Urgency::Refusable, &mut encode).is_err() {
-                outlet.ready(LaneKey(3)).await;
+                Arc::clone(&outlet).ready(LaneKey(3)).await;
             }
         }
         b.sees("all envelopes", |events| events.len() > 20_000).await;
@@ -62,21 +65,6 @@ async fn envelopes_arrive_once_and_in_order() {
             Event::Up(_) | Event::Down(..) => None,
         });
         assert!(delivered.eq(0..20_000));
-    }
-}
-
-#[tokio::test]
-async fn large_envelope_arrives_whole_and_a_larger_one_is_refused() {
-    for net in Net::all() {
-        let (a, b) = pair(&net).await;
-        let large = vec![7; crate::FRAME_BYTES_MAX];
-        a.send(&b, &large).unwrap();
-        let event = Event::Delivered(a.id(), large);
-        b.sees("the large one", |events| events.contains(&event)).await;
-        let more = vec![7; crate::FRAME_BYTES_MAX + 1];
-        a.outlet(&b).ready(LaneKey(0)).await;
-        assert!(matches!(a.send(&b, &more), Err(OutletError::TooLarge { .. })));
-        a.talks_to(&b, "still here").await;
     }
 }
 
@@ -241,6 +229,26 @@ async fn silent_peer_is_found_by_heartbeats() {
     b.talks_to(&c, "undisturbed").await;
 }
 
+/// Goal: a heartbeat that is changed while a session lives finds a silent peer as fast as it says, and
+/// ends nothing by itself.
+/// Method: virtual time.
+#[tokio::test(start_paused = true)]
+async fn heartbeat_can_be_changed_while_sessions_live() {
+    let network = MemoryNetwork::default();
+    let net = Net::Memory(network.clone());
+    let (a, b) = pair(&net).await;
+    let fast = Pulse { heartbeat_ms: 100, silent_ms: 500 };
+    a.hub.set_pulse(fast);
+    b.hub.set_pulse(fast);
+    sleep(Duration::from_secs(20)).await;
+    a.talks_to(&b, "still here").await;
+    network.silence("a", "b");
+    let from = Instant::now();
+    a.sees_down(&b, DownReason::HeartbeatTimeout).await;
+    b.sees_down(&a, DownReason::HeartbeatTimeout).await;
+    assert!(from.elapsed() <= Duration::from_millis(600), "{:?}", from.elapsed());
+}
+
 /// Goal: the slower heartbeat of both ends counts, and keeps an idle session up.
 /// Method: virtual time.
 #[tokio::test(start_paused = true)]
@@ -308,20 +316,38 @@ async fn full_lane_refuses_and_overflow_ends_the_session() {
     a.connect(&c).await.unwrap();
     c.sees_up(&a).await;
     network.silence("a", "b");
-    let half = vec![0; LANE_BYTES_SOFT / 2];
-    let refused = (0..10).map(|_| a.send(&b, &half)).find(Result::is_err);
-    assert_eq!(refused, Some(Err(OutletError::Overloaded)));
+    let (short, long) = (vec![0; ENVELOPE_BYTES_MAX], vec![0; LANE_BYTES_SOFT]);
     let outlet = a.outlet(&b);
-    let forced = |_| {
-        outlet.send(LaneKey(0), Urgency::Forced, &mut |out| {
-            out.extend_from_slice(&half);
+    let send = |key, urgency, envelope: &[u8]| {
+        outlet.send(LaneKey(key), urgency, &mut |out| {
+            out.extend_from_slice(envelope);
             Ok(())
         })
     };
-    let ended = (0..1000).map(forced).find(Result::is_err);
+    for (key, envelope) in [(0, &short), (1, &long)] {
+        let mut sent = (0..1000).map(|_| send(key, Urgency::Refusable, envelope));
+        assert_eq!(sent.find(Result::is_err), Some(Err(OutletError::Overloaded)));
+    }
+    let ended = (0..5000).map(|_| send(0, Urgency::Forced, &short)).find(Result::is_err);
     assert_eq!(ended, Some(Err(OutletError::Closed)));
     a.sees_down(&b, DownReason::Overflow).await;
     a.talks_to(&c, "undisturbed").await;
+}
+
+#[tokio::test]
+async fn full_bulk_lane_ends_the_session() {
+    let network = MemoryNetwork::default();
+    let (a, b) = pair(&Net::Memory(network.clone())).await;
+    network.silence("a", "b");
+    let (outlet, long) = (a.outlet(&b), vec![0; MESSAGE_BYTES_MAX / 2]);
+    let forced = |_| {
+        outlet.send(LaneKey(0), Urgency::Forced, &mut |out| {
+            out.extend_from_slice(&long);
+            Ok(())
+        })
+    };
+    assert_eq!((0..20).map(forced).find(Result::is_err), Some(Err(OutletError::Closed)));
+    a.sees_down(&b, DownReason::Overflow).await;
 }
 
 type Tasks = Arc<Mutex<Vec<(&'static str, JoinHandle<()>)>>>;

@@ -3,8 +3,8 @@
 use starlings_runtime::{DownReason, Incarnation, NodeInstance};
 
 use super::{
-    Challenge, FrameKind, Goodbye, Handshake, Hello, MAGIC, Opening, Preamble, Pulse, Refusal,
-    VERSION, decode,
+    After, Challenge, Fragment, FragmentStart, FrameKind, Goodbye, Handshake, Hello, MAGIC,
+    NewPulse, Opening, Preamble, Pulse, Refusal, VERSION, decode,
 };
 
 pub(crate) fn instance(name: &str, incarnation: u64) -> NodeInstance {
@@ -19,8 +19,9 @@ pub(crate) fn hello() -> Hello {
         hidden: false,
         session: 300,
         lane: 0,
-        lanes: 2,
+        lanes: 3,
         pulse: pulse(),
+        unpacks: true,
         nonce: [1; 32],
     }
 }
@@ -30,7 +31,9 @@ pub(crate) fn challenge() -> Challenge {
         version: VERSION,
         listener: instance("b@h", 9),
         hidden: true,
+        lanes: 3,
         pulse: pulse(),
+        unpacks: false,
         nonce: [2; 32],
     }
 }
@@ -58,14 +61,14 @@ fn golden(message: &Handshake, expected: &str) {
 fn hello_has_its_bytes() {
     let bytes = postcard::to_allocvec(&hello()).unwrap();
     let expected =
-        format!("5354524c0202 0361406807 03624068 00 ac02 00 02 e807 8827 {}", "01".repeat(32));
+        format!("5354524c0303 0361406807 03624068 00 ac02 00 03 e807 8827 01 {}", "01".repeat(32));
     assert_eq!(hex(&bytes), expected.replace(' ', ""));
     assert_eq!(Opening::decode(&bytes), Opening::Hello(Box::new(hello())));
 }
 
 #[test]
 fn handshake_messages_have_their_bytes() {
-    let challenge_bytes = format!("00 02 0362406809 01 e807 8827 {}", "02".repeat(32));
+    let challenge_bytes = format!("00 03 0362406809 01 03 e807 8827 00 {}", "02".repeat(32));
     golden(&Handshake::Challenge(challenge()), &challenge_bytes.replace(' ', ""));
     golden(&Handshake::Proof([3; 32]), &format!("01{}", "03".repeat(32)));
     golden(
@@ -88,6 +91,7 @@ fn refusals_have_their_bytes() {
         (Refusal::OlderIncarnation, "0406"),
         (Refusal::UnknownSession, "0407"),
         (Refusal::ShuttingDown, "0408"),
+        (Refusal::NotAllowed, "0409"),
     ];
     for (refusal, expected) in refusals {
         golden(&Handshake::Refuse(refusal), expected);
@@ -96,13 +100,32 @@ fn refusals_have_their_bytes() {
 
 #[test]
 fn frame_kinds_and_goodbyes_have_their_bytes() {
-    let kinds = [FrameKind::Envelope, FrameKind::Heartbeat, FrameKind::Goodbye];
-    assert_eq!(kinds.map(FrameKind::byte), [1, 2, 3]);
+    use FrameKind::{Delivered, Envelopes, Goodbye as Farewell, Heartbeat};
+    let kinds = [Envelopes, Heartbeat, Farewell, FrameKind::Fragment, Delivered, FrameKind::Pulse];
+    assert_eq!(kinds.map(FrameKind::byte), [1, 2, 3, 4, 5, 6]);
     for byte in 0..=u8::MAX {
         assert!(FrameKind::of(byte).is_none_or(|kind| kind.byte() == byte));
     }
     assert_eq!(postcard::to_allocvec(&Goodbye::Disconnect).unwrap(), [0]);
     assert_eq!(postcard::to_allocvec(&Goodbye::Shutdown).unwrap(), [1]);
+}
+
+#[test]
+fn new_pulses_have_their_bytes() {
+    let new = NewPulse { pulse: pulse(), is_answer: true };
+    assert_eq!(postcard::to_allocvec(&new).unwrap(), [232, 7, 136, 39, 1]);
+}
+
+#[test]
+fn fragments_have_their_bytes() {
+    let middle = Fragment { message: 300, start: None };
+    assert_eq!(postcard::to_allocvec(&middle).unwrap(), [172, 2, 0]);
+    let start = FragmentStart { bytes: 300, after: None };
+    let alone = Fragment { message: 1, start: Some(start) };
+    assert_eq!(postcard::to_allocvec(&alone).unwrap(), [1, 1, 172, 2, 0]);
+    let start = FragmentStart { bytes: 300, after: Some(After { lane: 1, frames: 300 }) };
+    let first = Fragment { message: 1, start: Some(start) };
+    assert_eq!(postcard::to_allocvec(&first).unwrap(), [1, 1, 172, 2, 1, 1, 172, 2]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) enum Item<M> {
 }
 
 impl<M> Item<M> {
-    pub(super) fn new(message: M, trace: Option<Trace>) -> Self {
+    pub(crate) fn new(message: M, trace: Option<Trace>) -> Self {
         match trace {
             Some(trace) => Self::Traced(Box::new((trace, message))),
             None => Self::Message(message),

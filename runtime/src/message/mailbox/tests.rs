@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering as Order};
 use std::task::{Context, Wake};
 
 use super::*;
+use crate::identity::{Incarnation, NodeInstance};
+use crate::remote::carrier::LaneKey;
+use crate::remote::peer::Peer;
 
 /// Counts how often it was woken.
 #[derive(Default)]
@@ -128,4 +131,38 @@ fn capacity_zero_is_one() {
     let mailbox = Mailbox::new(0, Overflow::Refuse);
     mailbox.push(1, None).unwrap();
     assert!(matches!(mailbox.push(2, None), Err(Refused::Full(2))));
+}
+
+fn peer() -> Arc<Peer> {
+    let (node, incarnation) = ("b@h".parse().unwrap(), Incarnation(1));
+    Arc::new(Peer::unbound(NodeInstance { node, incarnation }))
+}
+
+#[test]
+fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
+    let (mailbox, woken, mut batch) = mailbox(Overflow::Refuse);
+    let peer = peer();
+    let arrive = |bytes| {
+        let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes };
+        mailbox.push_arrived(vec![Item::Message(0)], &arrival).unwrap()
+    };
+    assert_eq!([arrive(1), arrive(1), arrive(1)], [Verdict::Go, Verdict::Go, Verdict::Pause]);
+    assert_eq!(arrive(remote::AFTER_PAUSE_BYTES_MAX), Verdict::Go, "it may have been under way");
+    assert_eq!(arrive(1), Verdict::Flooding);
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    batch.drain(..).for_each(|_| mailbox.note_handled());
+    assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
+    assert_eq!(arrive(1), Verdict::Go, "it was told to go on, and all is forgotten");
+    mailbox.close();
+    let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: 1 };
+    assert!(mailbox.push_arrived(vec![Item::Message(0)], &arrival).is_err());
+}
+
+#[test]
+fn bytes_fill_a_mailbox_too() {
+    let mailbox = Mailbox::<u32>::new(100, Overflow::Refuse);
+    let peer = peer();
+    let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: REMOTE_BYTES_MAX };
+    let arrive = || mailbox.push_arrived(vec![Item::Message(0)], &arrival).unwrap();
+    assert_eq!([arrive(), arrive()], [Verdict::Go, Verdict::Pause]);
 }

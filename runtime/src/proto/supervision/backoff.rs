@@ -1,9 +1,10 @@
-//! How long a child that was restarted before waits for its next restart.
+//! How long what has failed before waits for its next try: a child that is restarted, a peer that is
+//! dialled.
 
 use std::time::Duration;
 
-/// A delay before each restart of a child: it doubles from `base` to `max` while the child keeps
-/// failing.
+/// A delay before each restart of a child, or each dial of a peer that is kept connected: it doubles
+/// from `base` to `max` while that keeps failing.
 ///
 /// Restarts that wait count against the supervisor's intensity as soon as they are decided.
 /// Under `OneForAll` and `RestForOne` the others are stopped at once, and started after the delay.
@@ -46,13 +47,16 @@ impl Backoff {
         self
     }
 
-    pub(super) fn is_valid(&self) -> bool {
+    /// Whether it keeps to its bounds.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
         let bounds = self.base..=DELAY_MAX;
         !self.base.is_zero() && bounds.contains(&self.max) && (0.0..=1.0).contains(&self.jitter)
     }
 
     /// The delay after `streak` restarts in a row; `chance` is in 0 to 1.
-    pub(super) fn delay(&self, streak: u32, chance: f64) -> Duration {
+    #[must_use]
+    pub fn delay(&self, streak: u32, chance: f64) -> Duration {
         let doubled = 1_u32.checked_shl(streak).map(|by| self.base.saturating_mul(by));
         let delay = doubled.unwrap_or(self.max).min(self.max);
         delay.mul_f64(1.0 - self.jitter * chance)

@@ -4,6 +4,7 @@ use super::*;
 #[test]
 fn headers_have_golden_bytes() {
     let (key, call, monitor) = (MethodKey([1, 2, 3, 4, 5, 6, 7, 8]), CallRef(300), MonitorRef(9));
+    let (listed, keyed) = (MethodRef::Listed(127), MethodRef::Keyed(key));
     let name = || "n".to_owned();
     let request = SpawnRequest {
         call,
@@ -17,11 +18,16 @@ fn headers_have_golden_bytes() {
         group: None,
     };
     let table: Vec<(Header, &[u8])> = vec![
-        (Header::Cast { to: 300, key }, &[0, 172, 2, 1, 2, 3, 4, 5, 6, 7, 8]),
-        (Header::CastNamed { to: name(), key }, &[1, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (Header::Cast { to: 300, method: listed }, &[0, 172, 2, 128, 1]),
+        (Header::Cast { to: 300, method: keyed }, &[0, 172, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (Header::CastNamed { to: name(), method: keyed }, &[1, 1, 110, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
         (
-            Header::Call { to: 1, key, call, deadline_ms: 5000 },
-            &[2, 1, 1, 2, 3, 4, 5, 6, 7, 8, 172, 2, 136, 39],
+            Header::Call { to: 1, method: listed, call, deadline_ms: 5000 },
+            &[2, 1, 128, 1, 172, 2, 136, 39],
+        ),
+        (
+            Header::Call { to: 1, method: keyed, call, deadline_ms: 5000 },
+            &[2, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 172, 2, 136, 39],
         ),
         (Header::Reply { call }, &[3, 172, 2]),
         (Header::ReplyError { call, error: CallError::NoProc }, &[4, 172, 2, 1]),
@@ -54,6 +60,8 @@ fn headers_have_golden_bytes() {
             &[19, 172, 2, 1, 110, 1, 2, 3, 4, 5, 6, 7, 8],
         ),
         (Header::RunFailed { call, error: RunError::Panicked(name()) }, &[20, 172, 2, 4, 1, 110]),
+        (Header::Pause { key: 300 }, &[22, 172, 2]),
+        (Header::Resume { key: 300 }, &[23, 172, 2]),
     ];
     for (header, golden) in table {
         let mut bytes = Vec::new();
@@ -65,13 +73,19 @@ fn headers_have_golden_bytes() {
 
 #[test]
 fn casts_are_split_as_the_general_decoder_does() {
-    let key = MethodKey([9; 8]);
-    for to in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX >> 1] {
-        let mut bytes = Vec::new();
-        put(&Header::Cast { to, key }, &mut bytes).unwrap();
+    let places = [0, 126, 127, 16_382, 16_383, u32::MAX - 1].map(MethodRef::Listed);
+    let methods = places.into_iter().chain([MethodRef::Keyed(MethodKey([9; 8]))]);
+    for (to, method) in methods.flat_map(|method| {
+        [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX >> 1].map(|to| (to, method))
+    }) {
+        let header = Header::Cast { to, method };
+        let (mut bytes, mut general) = (Vec::new(), Vec::new());
+        put(&header, &mut bytes).unwrap();
+        append(&header, &mut general).unwrap();
+        assert_eq!(bytes, general, "{header:?}");
         bytes.extend_from_slice(b"tail");
-        assert_eq!(split_cast(&bytes), Some((to, key, &b"tail"[..])));
-        assert_eq!(split(&bytes).unwrap(), (Header::Cast { to, key }, &b"tail"[..]));
+        assert_eq!(split_cast(&bytes), Some((to, method, &b"tail"[..])));
+        assert_eq!(split(&bytes).unwrap(), (header, &b"tail"[..]));
     }
 }
 

@@ -163,7 +163,7 @@ impl Outlet for Refusing {
         Err(self.0.clone())
     }
 
-    fn ready(&self, _: LaneKey) -> BoxFuture<'static, ()> {
+    fn ready(self: Arc<Self>, _: LaneKey) -> BoxFuture<'static, ()> {
         Box::pin(std::future::pending())
     }
 

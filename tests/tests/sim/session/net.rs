@@ -118,7 +118,7 @@ impl Net {
         let Some(dead) = self.nodes[node].take() else {
             return;
         };
-        self.line(&format!("crash {:?}", dead.me()));
+        self.line(format!("crash {:?}", dead.me()));
         self.oracle.crashed(dead.me());
         let ids: Vec<_> = self.connections.keys().copied().collect();
         for id in ids {
@@ -132,13 +132,13 @@ impl Net {
     }
 
     pub(crate) fn hold(&mut self, from: usize, to: usize) {
-        self.line(&format!("hold {from} {to}"));
+        self.line(format!("hold {from} {to}"));
         self.held.insert((from, to));
     }
 
     /// Lets all through again, what was held first.
     pub(crate) fn heal(&mut self) {
-        self.line("heal");
+        self.line("heal".to_owned());
         self.held.clear();
         let ids: Vec<_> = self.connections.keys().copied().collect();
         for id in ids {
@@ -157,7 +157,7 @@ impl Net {
         let Some(id) = self.random.pick(&ids).copied() else {
             return;
         };
-        self.line(&format!("cut {id}"));
+        self.line(format!("cut {id}"));
         let connection = self.connections.get_mut(&id).unwrap();
         connection.cuts += 1;
         connection.held = [Vec::new(), Vec::new()];
@@ -192,7 +192,7 @@ impl Net {
         let outputs = node.handle(self.now, input);
         let (me, deadline) = (node.me().clone(), node.deadline());
         self.steps += 1;
-        self.line(&line);
+        self.line(line);
         for output in outputs {
             self.perform(index, &me, output);
         }
@@ -219,11 +219,11 @@ impl Net {
                 return;
             }
             Output::Up(peer, key) => {
-                self.line(&format!("    -> up {peer:?} {key:?}"));
+                self.line(format!("    -> up {peer:?} {key:?}"));
                 self.oracle.up(me, &peer, key)
             }
             Output::Down(peer, key, reason) => {
-                self.line(&format!("    -> down {peer:?} {key:?} {reason}"));
+                self.line(format!("    -> down {peer:?} {key:?} {reason}"));
                 self.oracle.down(me, &peer, key)
             }
             Output::Delivered(key, envelope) => self.oracle.delivered(me, key, &envelope),
@@ -319,11 +319,14 @@ impl Net {
         self.queue.insert((at, self.inserted), event);
     }
 
-    fn line(&mut self, line: &str) {
-        for byte in line.bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    fn line(&mut self, line: String) {
+        for bytes in line.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let mixed = self.hash ^ u64::from_le_bytes(word);
+            self.hash = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         }
-        self.tail.push(line.chars().take(300).collect());
+        self.tail.push(line);
         if self.tail.len() > 100 {
             self.tail.drain(..50);
         }
@@ -332,7 +335,7 @@ impl Net {
     pub(crate) fn fail(&self, why: &str) -> ! {
         let mut report = format!("{why}\nat {:?}, step {}\n", self.now, self.steps);
         for line in &self.tail {
-            let _ = writeln!(report, "  {line}");
+            let _ = writeln!(report, "  {line:.300}");
         }
         for node in self.nodes.iter().flatten() {
             let _ = writeln!(report, "{node:#?}");

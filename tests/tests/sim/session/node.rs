@@ -6,19 +6,31 @@
     reason = "a simulation that contradicts itself has to end"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
 use starlings_tests::world::Random;
 use starlings_transport::Cookie;
+use starlings_transport::proto::bulk::{Incoming, Outgoing, Piece};
 use starlings_transport::proto::handshake::{self, Claim, Dialler, Listener, ListenerInput, Party};
 use starlings_transport::proto::peers::{self, SessionKey, Side};
 use starlings_transport::proto::session::{self, Sequence};
-use starlings_transport::wire::{CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse};
+use starlings_transport::wire::{After, CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse};
 
-/// Lanes of every session here: control, and two for envelopes.
-pub(crate) const LANES: u8 = 3;
+/// Lanes of every session here: control, two user lanes, bulk.
+pub(crate) const LANES: u8 = 4;
+
+const BULK_LANE: u8 = LANES - 1;
+
+/// Receivers on each node.
+const RECEIVERS: u64 = 5;
+
+/// Pieces of long messages that a node writes when it writes at all.
+const PIECES: usize = 3;
+
+/// Bytes of a long message, in pieces of 64 KiB.
+const LONG_BYTES: usize = 150_000;
 
 /// How long a dial or an accepted handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +49,9 @@ pub(crate) enum Message {
 #[derive(Debug, Clone)]
 pub(crate) enum Frame {
     Envelope(Envelope),
+    /// A part of a message, and what the whole of it is.
+    Fragment(Piece, Envelope),
+    Delivered(u32),
     Heartbeat,
     Goodbye(Goodbye),
 }
@@ -46,11 +61,11 @@ pub(crate) enum Frame {
 pub(crate) struct Envelope {
     pub(crate) from: NodeInstance,
     pub(crate) to: NodeInstance,
-    pub(crate) lane: u8,
+    pub(crate) receiver: u64,
     /// Of all from this life to that node.
     pub(crate) number: u64,
-    /// Of those sent in this lane of this session.
-    pub(crate) in_lane: u64,
+    /// Of those sent to this receiver in this session.
+    pub(crate) place: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +112,16 @@ struct Live {
     key: SessionKey,
     state: session::State,
     lanes: Vec<Lane>,
+    /// How many envelopes each receiver was sent.
+    places: [u64; RECEIVERS as usize],
+    outgoing: Outgoing,
+    /// What the messages are that go by the bulk lane.
+    long: VecDeque<(u32, Envelope)>,
+    sent_long: u32,
+    incoming: Incoming,
+    /// A long message that waits for a user lane; the bulk lane with all that follows waits with it.
+    waiting: Option<(u32, After, Envelope)>,
+    held: VecDeque<Option<Message>>,
     /// Once it is closed: when its readers have stopped and its down is reported.
     down_at: Option<(Duration, DownReason)>,
 }
@@ -107,7 +132,8 @@ struct Lane {
     out_seq: u32,
     is_finished: bool,
     incoming: Sequence,
-    envelopes: u64,
+    /// Frames that came in.
+    delivered: u32,
 }
 
 type ParkKey = (NodeId, SessionKey);
@@ -138,6 +164,8 @@ impl Node {
                 me,
                 hidden: false,
                 pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
+                lanes: LANES,
+                unpacks: false,
             },
             random,
             pending: BTreeMap::new(),
@@ -284,7 +312,7 @@ impl Node {
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
                 let peer = agreement.peer;
-                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane });
+                self.decide(peers::Input::Joined { peer: peer.clone(), key, lane, lanes: LANES });
                 // The control lane first: only then does the listener know the session.
                 let is_under_way = self.parked.contains_key(&(peer.node.clone(), key));
                 if key.side == Side::Dialled && lane + 1 < LANES && is_under_way {
@@ -394,14 +422,21 @@ impl Node {
         let parked = self.parked.remove(&(peer.node.clone(), key)).unwrap();
         assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
         let lane = |connection: &ConnectionId| Lane { connection: *connection, ..Lane::default() };
-        let beat = Duration::from_millis(1500);
-        let state = session::State::new(self.now, LANES, beat, 5 * beat);
+        let pulse = Pulse { heartbeat_ms: 1500, silent_ms: 7500 };
+        let state = session::State::new(self.now, LANES, [pulse; 2]);
         let node = peer.node.clone();
         let live = Live {
             peer: peer.clone(),
             key,
             state,
             lanes: parked.values().map(lane).collect(),
+            places: [0; RECEIVERS as usize],
+            outgoing: Outgoing::default(),
+            long: VecDeque::new(),
+            sent_long: 0,
+            incoming: Incoming::default(),
+            waiting: None,
+            held: VecDeque::new(),
             down_at: None,
         };
         assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
@@ -417,6 +452,9 @@ impl Node {
         let Some(live) = self.live.get_mut(node) else {
             return;
         };
+        if lane == BULK_LANE && live.waiting.is_some() {
+            return live.held.push_back(item);
+        }
         let (Some(message), Some(at)) = (item, live.lanes.get_mut(usize::from(lane))) else {
             return self.tell(node, session::Input::LaneEnded { lane });
         };
@@ -426,13 +464,60 @@ impl Node {
         if let Err(gap) = at.incoming.take(seq) {
             return self.tell(node, session::Input::Violated(gap.to_string()));
         }
+        at.delivered += 1;
         let key = live.key;
-        self.tell(node, session::Input::Heard { lane });
+        if lane == CONTROL_LANE {
+            self.tell(node, session::Input::Heard);
+        }
         match frame {
-            Frame::Envelope(envelope) => self.out.push(Output::Delivered(key, envelope)),
+            Frame::Envelope(envelope) => {
+                self.out.push(Output::Delivered(key, envelope));
+                self.go_on(node);
+            }
+            Frame::Fragment(piece, envelope) => self.on_fragment(node, piece, envelope),
+            Frame::Delivered(message) => {
+                let live = self.live.get_mut(node).unwrap();
+                assert!(live.outgoing.on_delivered(message), "{message} was never sent");
+            }
             Frame::Heartbeat => {}
             Frame::Goodbye(goodbye) => {
                 self.tell(node, session::Input::GoodbyeHeard { lane, goodbye });
+            }
+        }
+    }
+
+    fn on_fragment(&mut self, node: &NodeId, piece: Piece, envelope: Envelope) {
+        let live = self.live.get_mut(node).unwrap();
+        match live.incoming.take(piece.head, &piece.message[piece.range]) {
+            Ok(None) => {}
+            Ok(Some(whole)) => {
+                let after = whole.after.unwrap_or(After { lane: CONTROL_LANE, frames: 0 });
+                live.waiting = Some((whole.message, after, envelope));
+                self.go_on(node);
+            }
+            Err(error) => self.tell(node, session::Input::Violated(error.to_string())),
+        }
+    }
+
+    /// Delivers the long message that waits, if its user lane has come so far, and what came after it.
+    fn go_on(&mut self, node: &NodeId) {
+        loop {
+            let Some(live) = self.live.get_mut(node) else {
+                return;
+            };
+            let is_due = |(_, after, _): &mut (u32, After, Envelope)| {
+                live.lanes[usize::from(after.lane)].delivered >= after.frames
+            };
+            if let Some((message, _, envelope)) = live.waiting.take_if(is_due) {
+                let key = live.key;
+                self.out.push(Output::Delivered(key, envelope));
+                self.write(node, CONTROL_LANE, Frame::Delivered(message));
+                continue;
+            }
+            match live.held.pop_front() {
+                Some(item) if live.waiting.is_none() => self.on_frame(node, BULK_LANE, item),
+                Some(item) => return live.held.push_front(item),
+                None => return,
             }
         }
     }
@@ -446,8 +531,10 @@ impl Node {
         live.state.handle(self.now, input, &mut outbox);
         for output in outbox {
             match output {
-                session::Output::Heartbeat { lane } => self.write(node, lane, Frame::Heartbeat),
+                session::Output::Heartbeat => self.write(node, CONTROL_LANE, Frame::Heartbeat),
+                session::Output::Pulse(_) => panic!("nobody asks for other times here"),
                 session::Output::Goodbye(goodbye) => {
+                    self.write_pieces(node, usize::MAX);
                     for lane in 0..LANES {
                         self.write(node, lane, Frame::Goodbye(goodbye));
                         self.tell(node, session::Input::Flushed { lane });
@@ -473,6 +560,7 @@ impl Node {
             return;
         };
         let key = live.key;
+        self.decide(peers::Input::Ending { node: node.clone(), key });
         self.out.push(Output::Down(live.peer, key, reason));
         let node = node.clone();
         self.decide(peers::Input::Ended { node, key });
@@ -481,19 +569,49 @@ impl Node {
     fn say(&mut self) {
         let nodes: Vec<_> = self.live.keys().cloned().collect();
         for node in nodes {
-            let lane = 1 + u8::try_from(self.random.below(u64::from(LANES) - 1)).unwrap();
+            let receiver = self.random.below(RECEIVERS);
+            let is_long = self.random.chance(60);
             let live = self.live.get_mut(&node).unwrap();
-            let to = live.peer.clone();
-            let in_lane = live.lanes[usize::from(lane)].envelopes;
-            if live.lanes[usize::from(lane)].is_finished {
+            let lane = 1 + u8::try_from(receiver % u64::from(LANES - 2)).unwrap();
+            if live.lanes.iter().any(|lane| lane.is_finished) {
                 continue;
             }
-            live.lanes[usize::from(lane)].envelopes += 1;
+            let place = live.places[receiver as usize];
+            live.places[receiver as usize] += 1;
+            let to = live.peer.clone();
             let number = self.numbers.entry(node.clone()).or_default();
             *number += 1;
-            let envelope =
-                Envelope { from: self.party.me.clone(), to, lane, number: *number, in_lane };
-            self.write(&node, lane, Frame::Envelope(envelope));
+            let from = self.party.me.clone();
+            let envelope = Envelope { from, to, receiver, number: *number, place };
+            if is_long || live.outgoing.has(receiver) {
+                let frames = live.lanes[usize::from(lane)].out_seq;
+                let begins = !live.outgoing.has(receiver);
+                let bytes = vec![0; if is_long { LONG_BYTES } else { 10 }];
+                live.outgoing.push(receiver, begins.then_some(After { lane, frames }), bytes);
+                live.long.push_back((live.sent_long, envelope));
+                live.sent_long += 1;
+            } else {
+                self.write(&node, lane, Frame::Envelope(envelope));
+            }
+            self.write_pieces(&node, PIECES);
+        }
+    }
+
+    fn write_pieces(&mut self, node: &NodeId, most: usize) {
+        for _ in 0..most {
+            let Some(live) = self.live.get_mut(node) else {
+                return;
+            };
+            let Some(piece) = live.outgoing.next_piece() else {
+                return;
+            };
+            let message = piece.head.message;
+            let of = live.long.iter().position(|(number, _)| *number == message).unwrap();
+            let envelope = live.long[of].1.clone();
+            if piece.range.end == piece.message.len() {
+                live.long.remove(of);
+            }
+            self.write(node, BULK_LANE, Frame::Fragment(piece, envelope));
         }
     }
 
@@ -509,7 +627,9 @@ impl Node {
         let (connection, seq) = (at.connection, at.out_seq);
         at.out_seq += 1;
         self.send(connection, Message::Frame(seq, frame));
-        self.tell(node, session::Input::Sent { lane });
+        if lane == CONTROL_LANE {
+            self.tell(node, session::Input::Sent);
+        }
     }
 
     fn send(&mut self, connection: ConnectionId, message: Message) {

@@ -1,7 +1,7 @@
 //! The end that dials, and proves itself first.
 
 use crate::cookie::{Cookie, Prover};
-use crate::wire::{Challenge, Handshake, Hello, MAGIC, NONCE_BYTES, Preamble, VERSION};
+use crate::wire::{Challenge, Handshake, Hello, LANES_MIN, MAGIC, NONCE_BYTES, Preamble, VERSION};
 
 use super::{Agreement, Claim, Failure, Output, Party, agreement};
 use starlings_runtime::NodeId;
@@ -44,6 +44,7 @@ impl Dialler {
             lane: claim.lane,
             lanes: claim.lanes,
             pulse: me.pulse,
+            unpacks: me.unpacks,
             nonce,
         };
         Self { me, cookie, greeting, hello, step: Step::Greeted }
@@ -90,6 +91,9 @@ impl Dialler {
             let failure = Failure::OtherNode(challenge.listener.node);
             return outbox.push(Output::Failed(failure));
         }
+        if !(LANES_MIN..=self.hello.lanes).contains(&challenge.lanes) {
+            return outbox.push(Output::Failed(Failure::Malformed));
+        }
         let proof = self.cookie.prove(Prover::Dialler, (&self.hello, &challenge));
         outbox.push(Output::Challenged);
         outbox.push(Output::Send(Handshake::Proof(proof)));
@@ -97,8 +101,8 @@ impl Dialler {
     }
 
     fn agreement(&self, challenge: Challenge, greeting: Vec<u8>) -> Agreement {
-        let peer =
-            Party { me: challenge.listener, hidden: challenge.hidden, pulse: challenge.pulse };
+        let Challenge { listener: me, hidden, pulse, lanes, unpacks, .. } = challenge;
+        let peer = Party { me, hidden, pulse, lanes, unpacks };
         agreement(&peer, &self.me, greeting)
     }
 }

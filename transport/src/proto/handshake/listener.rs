@@ -2,8 +2,8 @@
 
 use crate::cookie::{Cookie, Prover};
 use crate::wire::{
-    CONTROL_LANE, Challenge, Handshake, Hello, LANES_MAX, NONCE_BYTES, Opening, PROOF_BYTES,
-    Refusal, VERSION,
+    Challenge, Handshake, Hello, LANES_MAX, LANES_MIN, NONCE_BYTES, Opening, PROOF_BYTES, Refusal,
+    VERSION,
 };
 
 use super::{Claim, Failure, Output, Party, agreement};
@@ -67,7 +67,8 @@ impl Listener {
                 Step::Welcomed(hello),
                 ListenerInput::Received(Some(Handshake::Ready { greeting })),
             ) => {
-                let peer = Party { me: hello.dialler, hidden: hello.hidden, pulse: hello.pulse };
+                let Hello { dialler: me, hidden, pulse, lanes, unpacks, .. } = *hello;
+                let peer = Party { me, hidden, pulse, lanes, unpacks };
                 outbox.push(Output::Done(agreement(&peer, &self.me, greeting)));
             }
             (Step::Over, _) => {}
@@ -90,8 +91,7 @@ impl Listener {
         if hello.wanted != self.me.me.node || hello.dialler.node == self.me.me.node {
             return refuse(Refusal::NotThisNode(self.me.me.node.clone()), outbox);
         }
-        // A session has its control lane and at least one other.
-        let lanes = CONTROL_LANE + 2..=LANES_MAX;
+        let lanes = LANES_MIN..=LANES_MAX;
         if !lanes.contains(&hello.lanes) || hello.lane >= hello.lanes {
             return refuse(Refusal::Malformed, outbox);
         }
@@ -99,7 +99,9 @@ impl Listener {
             version: VERSION,
             listener: self.me.me.clone(),
             hidden: self.me.hidden,
+            lanes: hello.lanes.min(self.me.lanes),
             pulse: self.me.pulse,
+            unpacks: self.me.unpacks,
             nonce: self.nonce,
         };
         outbox.push(Output::Send(Handshake::Challenge(challenge.clone())));
@@ -120,7 +122,7 @@ impl Listener {
             peer: hello.dialler.clone(),
             session: hello.session,
             lane: hello.lane,
-            lanes: hello.lanes,
+            lanes: challenge.lanes,
         }));
         self.step = Step::Deciding(hello, challenge);
     }

@@ -33,7 +33,7 @@ pub enum Input {
         node: NodeId,
         /// Random, and new.
         id: u64,
-        /// How many lanes it is going to have.
+        /// How many lanes it is going to have at most.
         lanes: u8,
     },
     /// This node wants the session gone.
@@ -55,9 +55,19 @@ pub enum Input {
         key: SessionKey,
         /// Which lane.
         lane: u8,
+        /// How many lanes both ends agreed on.
+        lanes: u8,
     },
     /// An attempt came to nothing. Late ones do no harm.
     Failed {
+        /// With whom.
+        node: NodeId,
+        /// Which one.
+        key: SessionKey,
+    },
+    /// A live session is over, and its down is about to be reported: who asks for one from now on gets
+    /// another.
+    Ending {
         /// With whom.
         node: NodeId,
         /// Which one.

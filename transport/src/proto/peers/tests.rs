@@ -39,7 +39,7 @@ impl Node {
 
     fn join(&mut self, node: &str, incarnation: u64, key: SessionKey, lane: u8) -> Vec<Output> {
         let peer = instance(node, incarnation);
-        self.handle(Input::Joined { peer, key, lane })
+        self.handle(Input::Joined { peer, key, lane, lanes: 2 })
     }
 
     /// Accepts a whole session.
@@ -55,6 +55,11 @@ impl Node {
     fn end(&mut self, node: &str, key: SessionKey) -> Vec<Output> {
         let node = node.parse().unwrap();
         self.handle(Input::Ended { node, key })
+    }
+
+    fn ending(&mut self, node: &str, key: SessionKey) -> Vec<Output> {
+        let node = node.parse().unwrap();
+        self.handle(Input::Ending { node, key })
     }
 
     fn challenged(&mut self, node: &str, id: u64) {
@@ -243,4 +248,16 @@ fn stopping_node_closes_all_and_lets_nobody_in() {
     assert_eq!(a.connect("d@h", 3), refused(Refusal::ShuttingDown));
     assert_eq!(a.end("b@h", accepted(1)), []);
     assert!(a.0.is_idle());
+}
+
+#[test]
+fn session_that_is_over_is_not_found_by_who_connects() {
+    let mut node = Node::new("a@h");
+    assert_eq!(node.accept("b@h", 1, 1).len(), 1);
+    assert_eq!(node.connect("b@h", 9), [Output::Connected]);
+    assert_eq!(node.ending("b@h", accepted(8)), []);
+    assert_eq!(node.connect("b@h", 9), [Output::Connected], "that was another session");
+    assert_eq!(node.ending("b@h", accepted(1)), []);
+    assert!(matches!(node.connect("b@h", 9)[..], [Output::Dial { .. }]));
+    assert_eq!(node.end("b@h", accepted(1)), []);
 }

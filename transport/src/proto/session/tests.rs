@@ -3,17 +3,18 @@ use std::time::Duration;
 use starlings_runtime::DownReason;
 
 use super::{GRACE, Input, Output, Sequence, State};
-use crate::wire::Goodbye;
-
-const BEAT: Duration = Duration::from_secs(1);
-const SILENT: Duration = Duration::from_secs(5);
+use crate::wire::{Goodbye, NewPulse, Pulse};
 
 fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 fn open() -> State {
-    State::new(at(0), 2, BEAT, SILENT)
+    State::new(at(0), 2, [pulse(1000), pulse(500)])
+}
+
+fn pulse(heartbeat_ms: u32) -> Pulse {
+    Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms }
 }
 
 fn handle(state: &mut State, now: Duration, input: Input) -> Vec<Output> {
@@ -26,24 +27,82 @@ fn handle(state: &mut State, now: Duration, input: Input) -> Vec<Output> {
 fn idle_lane_beats_and_busy_lane_does_not() {
     let mut state = open();
     assert_eq!(state.deadline(), Some(at(1000)));
-    handle(&mut state, at(900), Input::Sent { lane: 1 });
-    let outputs = handle(&mut state, at(1000), Input::Elapsed);
-    assert_eq!(outputs, [Output::Heartbeat { lane: 0 }]);
+    handle(&mut state, at(900), Input::Sent);
     assert_eq!(state.deadline(), Some(at(1900)));
+    assert_eq!(handle(&mut state, at(1000), Input::Elapsed), []);
+    assert_eq!(handle(&mut state, at(1900), Input::Elapsed), [Output::Heartbeat]);
+    assert_eq!(state.deadline(), Some(at(2900)));
 }
 
 #[test]
-fn lane_that_is_silent_ends_the_session_though_others_speak() {
-    for silent in [0, 1] {
-        let mut state = open();
-        for now in 1..=5 {
-            handle(&mut state, at(now * 1000 - 1), Input::Heard { lane: 1 - silent });
-            let outputs = handle(&mut state, at(now * 1000), Input::Elapsed);
-            let closed = Output::Closed(DownReason::HeartbeatTimeout);
-            assert_eq!(outputs.contains(&closed), now == 5, "after {now} s");
-        }
-        assert_eq!(state.deadline(), None);
+fn silence_of_the_peer_ends_the_session() {
+    let mut state = open();
+    handle(&mut state, at(900), Input::Heard);
+    for now in 1..=5 {
+        assert_eq!(handle(&mut state, at(now * 1000), Input::Elapsed), [Output::Heartbeat]);
     }
+    let outputs = handle(&mut state, at(5900), Input::Elapsed);
+    assert_eq!(outputs, [Output::Closed(DownReason::HeartbeatTimeout)]);
+    assert_eq!(state.deadline(), None);
+}
+
+/// Goal: times can be made shorter and longer while sessions live, without one end taking the other for
+/// dead meanwhile.
+/// Method: two states, each change told after a delay of up to the silent period.
+#[test]
+fn times_change_while_the_session_lives() {
+    for (ask, delay) in [(100, 0), (100, 4000), (10_000, 0), (10_000, 4000)] {
+        let mut ends =
+            [State::new(at(0), 2, [pulse(1000); 2]), State::new(at(0), 2, [pulse(1000); 2])];
+        let mut on_the_way: Vec<(Duration, usize, Input)> = Vec::new();
+        let outputs = handle(&mut ends[0], at(0), Input::NewPulse(pulse(ask)));
+        let mut said = vec![(0, outputs)];
+        let mut now = at(0);
+        loop {
+            for (from, output) in said
+                .drain(..)
+                .flat_map(|(from, all)| all.into_iter().map(move |output| (from, output)))
+            {
+                let input = match output {
+                    Output::Heartbeat => Input::Heard,
+                    Output::Pulse(new) => Input::PulseHeard(new),
+                    other => panic!("{other:?} after {now:?}, asked for {ask} ms"),
+                };
+                on_the_way.push((now + at(delay), 1 - from, input));
+                handle(&mut ends[from], now, Input::Sent);
+            }
+            on_the_way.sort_by_key(|(due, ..)| *due);
+            let alarms = [0, 1].map(|end| (ends[end].deadline().unwrap(), end));
+            let alarm = *alarms.iter().min().unwrap();
+            match on_the_way.first() {
+                Some((due, ..)) if *due <= alarm.0 => {
+                    let (due, to, input) = on_the_way.remove(0);
+                    now = due;
+                    handle(&mut ends[to], now, Input::Heard);
+                    said.push((to, handle(&mut ends[to], now, input)));
+                }
+                _ => {
+                    now = alarm.0;
+                    said.push((alarm.1, handle(&mut ends[alarm.1], now, Input::Elapsed)));
+                }
+            }
+            if now > at(60_000) {
+                break;
+            }
+        }
+        let beat = at(u64::from(ask.max(1000)));
+        assert!(ends.iter().all(|end| end.pulses.heartbeat() == beat), "{ends:?}");
+    }
+    let mut state = open();
+    let theirs = NewPulse { pulse: pulse(100), is_answer: false };
+    let answer = NewPulse { pulse: pulse(1000), is_answer: true };
+    let outputs = handle(&mut state, at(1), Input::PulseHeard(theirs));
+    assert_eq!(outputs, [Output::Pulse(answer)]);
+    assert_eq!(
+        handle(&mut state, at(1), Input::PulseHeard(answer)),
+        [],
+        "answers are not answered"
+    );
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! What an actor is sent from other nodes: decoded, and put into its mailbox.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::actor::{Actor, Wire};
+use crate::error::CallError;
+use crate::life::cell::ActorCell;
+use crate::message::mailbox::{Arrival, Item, Overflow, Verdict};
+use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
+use crate::message::unhandled::Unhandled;
+use crate::remote::carrier::LaneKey;
+use crate::remote::decoding::{self, Source};
+use crate::remote::wire::MethodKey;
+
+/// An encoded message: its method and its arguments.
+pub(crate) type Cast<'a> = (MethodKey, &'a [u8]);
+
+impl<A: Actor> ActorCell<A> {
+    /// Decodes and enqueues casts, in order; those that do not decode are counted and dropped.
+    pub(super) fn take_casts(
+        &self,
+        source: Source<'_>,
+        to: LaneKey,
+        casts: &[Cast<'_>],
+    ) -> Verdict {
+        if drops::<A>() {
+            casts.iter().for_each(|cast| self.take_here(source, *cast));
+            return Verdict::Go;
+        }
+        let (mut messages, mut bytes) = (Vec::with_capacity(casts.len()), 0);
+        decoding::decode_from(source, || {
+            for cast in casts {
+                match self.decode(*cast, None) {
+                    Ok(message) => {
+                        bytes += cast.1.len();
+                        messages.push(Item::new(message, self.trace()));
+                    }
+                    Err(error) => self.note_refused(source, &error),
+                }
+            }
+        });
+        if messages.is_empty() {
+            return Verdict::Go;
+        }
+        let arrival = Arrival { peer: source.from, key: to, bytes };
+        self.mailbox.push_arrived(messages, &arrival).unwrap_or_else(|closed| {
+            closed.iter().for_each(|_| self.note_refused(source, &CallError::NoProc));
+            drop(Unhandled(closed.into()));
+            Verdict::Go
+        })
+    }
+
+    /// Decodes and enqueues a call; what goes wrong is answered.
+    pub(super) fn take_call(
+        &self,
+        source: Source<'_>,
+        to: LaneKey,
+        call: Cast<'_>,
+        back: &Arc<CallBack>,
+    ) -> Verdict {
+        let decode = || self.decode(call, Some(RemoteReply(Arc::clone(back))));
+        let outcome = decoding::decode_from(source, decode).and_then(|message| {
+            if drops::<A>() {
+                let pushed = self.mailbox.push_sized(message, self.trace(), call.1.len());
+                self.settle(pushed).map_err(|refused| self.refused(&refused))?;
+                return Ok(Verdict::Go);
+            }
+            let arrival = Arrival { peer: source.from, key: to, bytes: call.1.len() };
+            let message = vec![Item::new(message, self.trace())];
+            self.mailbox.push_arrived(message, &arrival).map_err(|_closed| CallError::NoProc)
+        });
+        match outcome {
+            Ok(verdict) => {
+                back.enqueued();
+                verdict
+            }
+            Err(error) => {
+                back.refuse(error);
+                Verdict::Go
+            }
+        }
+    }
+
+    /// Decodes and enqueues a cast; one that does not decode or meets a full mailbox is counted and
+    /// dropped.
+    pub(super) fn take_here(&self, source: Source<'_>, cast: Cast<'_>) {
+        let outcome =
+            decoding::decode_from(source, || self.decode(cast, None)).and_then(|message| {
+                let pushed = self.mailbox.push_sized(message, self.trace(), cast.1.len());
+                self.settle(pushed).map_err(|refused| self.refused(&refused).into())
+            });
+        if let Err(error) = outcome {
+            self.note_refused(source, &error);
+        }
+    }
+
+    fn note_refused(&self, source: Source<'_>, error: &CallError) {
+        source.node.counters().note_refused();
+        tracing::debug!(pid = %self.core().pid(), %error, "cast from another node dropped");
+    }
+
+    fn decode(
+        &self,
+        (key, payload): Cast<'_>,
+        back: Option<RemoteReply>,
+    ) -> Result<A::Message, CallError> {
+        let wire: Wire<A> = A::wire().ok_or(CallError::NoProc)?;
+        let method = (wire.methods)().iter().position(|method| method.key == key);
+        let Some(method) = method else {
+            return Err(CallError::BadMessage(format!(
+                "{} has no method with this schema here",
+                wire.name
+            )));
+        };
+        // Decoding is the program's code, and its panic must not end the session that it runs for.
+        let decode = || (wire.decode)(method, payload, ReplyTo(back));
+        match catch_unwind(AssertUnwindSafe(decode)) {
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(error)) => Err(CallError::BadMessage(format!("the arguments: {error}"))),
+            Err(_) => Err(CallError::BadMessage("decoding the arguments panicked".to_owned())),
+        }
+    }
+}
+
+/// Whether a full mailbox drops messages; any other takes what comes from other nodes, and has its
+/// senders paused.
+fn drops<A: Actor>() -> bool {
+    matches!(A::OVERFLOW, Overflow::DropOldest | Overflow::DropNewest)
+}

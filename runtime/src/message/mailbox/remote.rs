@@ -1,0 +1,104 @@
+//! What comes from other nodes: it is taken also when the mailbox is full, and its sender is told to
+//! pause. See `remote::pause`.
+
+use std::sync::Arc;
+
+use super::{Item, Mailbox, State, wake};
+use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::peer::Peer;
+use crate::remote::wire::Header;
+
+/// What a mailbox takes from one session after it said pause. Bytes of encoded messages. What can be on
+/// its way is far less: the lanes' buffers, the sockets', and one message of the largest size.
+pub(crate) const AFTER_PAUSE_BYTES_MAX: usize = 256 << 20;
+
+/// Messages from one session to one receiver, which were so many bytes on the way.
+#[derive(Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) peer: &'a Arc<Peer>,
+    pub(crate) key: LaneKey,
+    pub(crate) bytes: usize,
+}
+
+/// What is to be done about a sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing.
+    Go,
+    /// It is to be told to pause.
+    Pause,
+    /// It was told long ago: its session is to end.
+    Flooding,
+}
+
+/// A session that was told to pause.
+#[derive(Debug)]
+pub(super) struct Paused {
+    peer: Arc<Peer>,
+    session: u64,
+    key: LaneKey,
+    /// What it has sent since.
+    bytes: usize,
+}
+
+impl Paused {
+    fn resume(self) {
+        let header = Header::Resume { key: self.key.0 };
+        // Lost only with the session, which forgets that the receiver was full.
+        let _ = self.peer.send(self.key, Urgency::Forced, &header, &mut |_| Ok(()));
+    }
+}
+
+/// Tells those that were told to pause that they can go on. Not under the mailbox's lock.
+pub(super) fn resume_all(paused: Vec<Paused>) {
+    paused.into_iter().for_each(Paused::resume);
+}
+
+impl<M> Mailbox<M> {
+    /// Appends messages from another node, whether or not there is room; or gives them back, if the
+    /// mailbox is closed.
+    pub(crate) fn push_arrived(
+        &self,
+        messages: Vec<Item<M>>,
+        arrival: &Arrival<'_>,
+    ) -> Result<Verdict, Vec<Item<M>>> {
+        let mut state = self.state.lock();
+        if state.closed || state.drain.is_some() {
+            return Err(messages);
+        }
+        let has_room = state.has_bytes(arrival.bytes) && self.has_room(&mut state);
+        let count = messages.len() as u64;
+        state.pushed += count;
+        state.queued += count;
+        state.queue_bytes += arrival.bytes;
+        state.queue.extend(messages);
+        state.look_at_age();
+        let verdict = if has_room { Verdict::Go } else { state.note_full(arrival) };
+        wake(state);
+        Ok(verdict)
+    }
+}
+
+impl<M> State<M> {
+    fn note_full(&mut self, arrival: &Arrival<'_>) -> Verdict {
+        let session = arrival.peer.session_number();
+        let is_sender = |paused: &&mut Paused| {
+            paused.key == arrival.key && Arc::ptr_eq(&paused.peer, arrival.peer)
+        };
+        match self.paused.iter_mut().find(is_sender) {
+            Some(paused) if paused.session == session => {
+                paused.bytes = paused.bytes.saturating_add(arrival.bytes);
+                if paused.bytes > AFTER_PAUSE_BYTES_MAX { Verdict::Flooding } else { Verdict::Go }
+            }
+            Some(earlier) => {
+                (earlier.session, earlier.bytes) = (session, 0);
+                Verdict::Pause
+            }
+            None => {
+                let (peer, key) = (Arc::clone(arrival.peer), arrival.key);
+                self.paused.push(Paused { peer, session, key, bytes: 0 });
+                Verdict::Pause
+            }
+        }
+    }
+}
