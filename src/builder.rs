@@ -104,7 +104,8 @@ pub enum StartNodeError {
 }
 
 impl NodeBuilder {
-    /// Listens for other nodes here: `host:port`, port 0 for any free one. Needs a cookie.
+    /// Listens for other nodes here: `host:port`, port 0 for any free one, unless
+    /// [`NodeBuilder::pipe`] has other addresses. Needs a cookie.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = Some(address.into());
         self
@@ -197,9 +198,20 @@ impl NodeBuilder {
         self
     }
 
-    /// Reaches other nodes over something else than TCP.
-    pub fn pipe(mut self, pipe: Arc<dyn Pipe>) -> Self {
-        self.pipe = pipe;
+    /// Reaches other nodes over something else than TCP, with all of them over the same: see
+    /// [`pipe`](crate::pipe) for what there is. Addresses are then those of that pipe.
+    ///
+    /// ```no_run
+    /// use starlings::pipe::UnixPipe;
+    /// use starlings::prelude::*;
+    ///
+    /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Node::builder("a@localhost").pipe(UnixPipe).cookie("secret");
+    /// let node = builder.listen("unix:/run/shop/a.sock").start().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn pipe(mut self, pipe: impl Pipe) -> Self {
+        self.pipe = Arc::new(pipe);
         self
     }
 

@@ -35,6 +35,8 @@
 //! This crate is the facade: it wires runtime, transport, registry and cache into a [`Node`].
 //! [`prelude`] is what programs import.
 
+pub mod pipe;
+
 mod builder;
 mod inspector;
 mod system;

@@ -73,6 +73,8 @@ pub use remote::ingress::{Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
 pub use remote::on::On;
 pub use remote::wire::{CallRef, MethodKey, append, decode};
+#[doc(hidden)]
+pub use remote::wire::{append_tail, skip_tails, tail_key, take_fixed, take_tail};
 pub use starlings_macros::{actor, remote};
 pub use supervisor::child::{ChildSpec, spec, spec_on};
 pub use supervisor::placement::{Candidate, Choice, Placement};

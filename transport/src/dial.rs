@@ -140,6 +140,9 @@ impl<R: Receiver> DialLoop<R> {
         while lane < lanes {
             let connection = self.hub.settings.pipe.dial(&address).await;
             let mut connection = connection.map_err(|error| self.unreachable(&address, error))?;
+            if let Some(why) = connection.mismatch(&self.node) {
+                return Err(TryError::Final(self.handshake_failed(why)));
+            }
             let claim = Claim {
                 peer: self.hub.settings.party.me.clone(),
                 session: key.id,
@@ -223,6 +226,9 @@ impl<R: Receiver> DialLoop<R> {
                 address,
                 why: error.to_string(),
             },
+            DialError::Handshake(why) => {
+                ConnectError::HandshakeFailed { node: self.node.clone(), why }
+            }
         })
     }
 

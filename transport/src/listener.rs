@@ -65,6 +65,9 @@ async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection) {
     match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(failure))) => tracing::warn!(remote, %failure, "dialler not let in"),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(remote, %error, "dialler not let in");
+        }
         Ok(Err(error)) => tracing::debug!(remote, %error, "dialler left"),
         Err(_) => tracing::warn!(remote, "dialler took too long"),
     }
@@ -88,6 +91,9 @@ async fn handshake<R: Receiver>(
             match output {
                 Output::Send(message) => greet::send(&mut connection, &message).await?,
                 Output::Proven(claim) => {
+                    if let Some(why) = connection.mismatch(&claim.peer.node) {
+                        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+                    }
                     let verdict = hub.admit(claim.clone());
                     answer = Some(match verdict {
                         Ok(()) => admit(hub, claim, &mut admitted),

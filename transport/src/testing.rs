@@ -75,8 +75,9 @@ impl Receiver for FakeRuntime {
         }
         let peer = info.peer.node.clone();
         self.outlets.lock().insert(peer.clone(), outlet);
-        self.events.send_modify(|events| events.push(Event::Up(info.peer.clone())));
+        let up = Event::Up(info.peer.clone());
         self.infos.lock().push(info);
+        self.events.send_modify(|events| events.push(up));
         Ok(FakeSession { peer, events: self.events.clone(), downs: AtomicU64::new(0) })
     }
 }

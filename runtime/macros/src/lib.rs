@@ -25,10 +25,16 @@ use proc_macro::TokenStream;
 ///     #[call] fn get(&self) -> i64                         the return value is the reply
 ///     #[call] fn slow(&mut self, q: Query, reply: Reply<Answer>)     replies later
 ///     #[cast(when = is_open)] fn enter(&mut self, who: Guest)         waits until is_open(&self) is true
+///     #[cast] #[evolve(1)] fn sell(&mut self, what: Item, note: Option<String>)      see below
 ///     #[info] fn down(&mut self, down: Down)               events, by the type of the argument
 ///     async fn terminate(&mut self, reason: &ExitReason)   runs last
 /// }
 /// ```
+///
+/// `#[evolve(N)]` lets a method gain arguments: every version has the first N, with the same types, and
+/// those behind them may be missing at the other end. There they are skipped, or made up by `Default`,
+/// so their types are `Option<T>` or the like. One whose type was changed is refused with `BadMessage`.
+/// The attribute has to be there from the first version on; `#[evolve]` takes all arguments as fixed.
 ///
 /// Methods may be `async`, and may take `cx: &mut Cx<Self>`. For a type `Counter` this writes the
 /// enum `CounterMessage` and the trait `CounterMethods`, whose methods stand on `Pid<Counter>`.

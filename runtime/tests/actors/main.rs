@@ -9,6 +9,7 @@ mod bonds;
 mod bridge;
 mod by_hand;
 mod endings;
+mod evolve;
 mod fixture;
 mod forwarding;
 mod functions;

@@ -16,6 +16,7 @@ mod caches;
 mod functions;
 mod many;
 mod nodes;
+mod pipes;
 mod seed;
 mod services;
 mod shell;

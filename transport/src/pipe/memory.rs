@@ -261,11 +261,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Half<S> {
 fn connection(stream: DuplexStream, wire: &Arc<Wire>, index: usize, remote: &str) -> Connection {
     let (read, write) = tokio::io::split(stream);
     let wire = wire.clone();
-    Connection {
-        read: Box::new(Half { stream: read, wire: wire.clone(), index }),
-        write: Box::new(Half { stream: write, wire, index: index + 1 }),
-        remote_address: format!("{SCHEME}{remote}"),
-    }
+    Connection::new(
+        Half { stream: read, wire: wire.clone(), index },
+        Half { stream: write, wire, index: index + 1 },
+        format!("{SCHEME}{remote}"),
+    )
 }
 
 fn pair(one: &str, other: &str) -> (String, String) {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -28,34 +29,14 @@ pub struct TcpPipe;
 
 impl Pipe for TcpPipe {
     fn check(&self, address: &str) -> Result<(), String> {
-        let Some((host, port)) = address.rsplit_once(':') else {
-            return Err("it has the form host:port".to_owned());
-        };
-        if host.is_empty() {
-            return Err("the host is missing".to_owned());
-        }
-        match port.parse::<u16>() {
-            Ok(0) | Err(_) => Err("the port is a number from 1 to 65535".to_owned()),
-            Ok(_) => Ok(()),
-        }
+        check(address)
     }
 
     fn dial(&self, address: &str) -> BoxFuture<'static, Result<Connection, DialError>> {
         let address = address.to_owned();
         Box::pin(async move {
-            let found = lookup_host(&address).await;
-            let found = found.map_err(|error| DialError::BadAddress(error.to_string()))?;
-            let mut last = None;
-            for candidate in found {
-                match TcpStream::connect(candidate).await {
-                    Ok(stream) => return Ok(connection(stream, candidate.to_string())?),
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(match last {
-                Some(error) => DialError::Unreachable(error),
-                None => DialError::BadAddress("the host has no address".to_owned()),
-            })
+            let (stream, remote) = connect(&address).await?;
+            Ok(connection(stream, remote))
         })
     }
 
@@ -79,8 +60,8 @@ struct Listener {
 impl PipeListener for Listener {
     fn accept(&self) -> BoxFuture<'_, io::Result<Connection>> {
         Box::pin(async {
-            let (stream, remote) = self.listener.accept().await?;
-            connection(stream, remote.to_string())
+            let (stream, remote) = accept(&self.listener).await?;
+            Ok(connection(stream, remote))
         })
     }
 
@@ -107,7 +88,58 @@ pub(super) fn rehome(
     Ok((Box::new(read), Box::new(write)))
 }
 
-fn connection(stream: TcpStream, remote_address: String) -> io::Result<Connection> {
+fn connection(stream: TcpStream, remote_address: String) -> Connection {
+    let (read, write) = stream.into_split();
+    Connection::new(read, write, remote_address)
+}
+
+/// Whether an address has the form `host:port`.
+pub(super) fn check(address: &str) -> Result<(), String> {
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return Err("it has the form host:port".to_owned());
+    };
+    if host.is_empty() {
+        return Err("the host is missing".to_owned());
+    }
+    match port.parse::<u16>() {
+        Ok(0) | Err(_) => Err("the port is a number from 1 to 65535".to_owned()),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// All addresses of a `host:port`, at least one.
+pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, DialError> {
+    let found = lookup_host(address).await;
+    let found: Vec<_> = found.map_err(|error| DialError::BadAddress(error.to_string()))?.collect();
+    if found.is_empty() {
+        return Err(DialError::BadAddress("the host has no address".to_owned()));
+    }
+    Ok(found)
+}
+
+/// Opens a stream to the first address that answers, which is told too.
+pub(super) async fn connect(address: &str) -> Result<(TcpStream, String), DialError> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for candidate in resolve(address).await? {
+        match TcpStream::connect(candidate).await {
+            Ok(stream) => return Ok((prepared(stream)?, candidate.to_string())),
+            Err(error) => last = error,
+        }
+    }
+    Err(DialError::Unreachable(last))
+}
+
+/// The next stream, and from where.
+///
+/// # Cancel safety
+/// No stream is lost when the future is dropped.
+pub(super) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, String)> {
+    let (stream, remote) = listener.accept().await?;
+    Ok((prepared(stream)?, remote.to_string()))
+}
+
+/// With its options set.
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     // Writers gather by themselves; waiting for more would only add delay.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
@@ -115,6 +147,5 @@ fn connection(stream: TcpStream, remote_address: String) -> io::Result<Connectio
     socket.set_tcp_keepalive(&probes)?;
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
-    let (read, write) = stream.into_split();
-    Ok(Connection { read: Box::new(read), write: Box::new(write), remote_address })
+    Ok(stream)
 }

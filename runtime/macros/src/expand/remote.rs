@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Ident, Path, Type};
 use syn::spanned::Spanned;
+use syn::{Ident, Path, Type};
 
 use super::{message_ident, variant};
 use crate::parse::{Actor, Kind, Method};
@@ -95,9 +95,10 @@ fn encodes(actor: &Actor) -> TokenStream {
             let args: Vec<_> = method.function.arguments().map(|(arg, _)| arg).collect();
             let fixed = fixed(method).into_iter().map(|(arg, _)| arg);
             let (keys, tails) = (tail_keys(rt, method), tails(method));
-            let tails = tails.iter().enumerate().map(|(at, (arg, _))| {
-                quote!(#rt::append_tail(keys[#at], #arg, out)?;)
-            });
+            let tails = tails
+                .iter()
+                .enumerate()
+                .map(|(at, (arg, _))| quote!(#rt::append_tail(keys[#at], #arg, out)?;));
             quote! {
                 #message::#variant { #(ref #args,)* .. } => {
                     #rt::append(&(#(#fixed,)*), out)?;
@@ -139,9 +140,9 @@ fn decodes(actor: &Actor) -> TokenStream {
             }
             let fixed = fixed(method).into_iter().map(|(arg, _)| arg);
             let (keys, tails) = (tail_keys(rt, method), tails(method));
-            let tails = tails.iter().enumerate().map(|(at, (arg, ty))| {
-                quote!(let #arg = #rt::take_tail::<#ty>(keys[#at], &mut rest)?;)
-            });
+            let tails = tails.iter().enumerate().map(
+                |(at, (arg, ty))| quote!(let #arg = #rt::take_tail::<#ty>(keys[#at], &mut rest)?;),
+            );
             quote! {
                 #index => {
                     let mut rest = payload;

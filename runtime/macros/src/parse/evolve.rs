@@ -57,7 +57,8 @@ pub(super) fn evolves(
         Some(literal) => literal.base10_parse()?,
     };
     if fixed > arguments {
-        let help = format!("it has {arguments} arguments, and cannot have {fixed} in every version");
+        let help =
+            format!("it has {arguments} arguments, and cannot have {fixed} in every version");
         return Err(Error::new(span, help));
     }
     Ok(Some(Evolves { fixed }))
