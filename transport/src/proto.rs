@@ -10,5 +10,6 @@
 //! simulator of `starlings-tests` is another such driver. An instant is the time since some start.
 
 pub mod handshake;
+pub mod membership;
 pub mod peers;
 pub mod session;
