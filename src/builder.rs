@@ -8,7 +8,7 @@ use starlings_runtime::{
     ConnectError, DuplicateType, Incarnation, Node, NodeId, NodeIdError, NodeInstance, NodeParts,
     RemoteFunction, SpawnError, Spawnable,
 };
-use starlings_transport::{Cookie, Pipe, StartError, TcpPipe, TransportConfig};
+use starlings_transport::{Cookie, MembershipConfig, Pipe, StartError, TcpPipe, TransportConfig};
 
 use crate::system;
 
@@ -26,6 +26,7 @@ impl StartNode for Node {
             cookie: None,
             hidden: false,
             heartbeat: None,
+            gossip: None,
             peers: Vec::new(),
             types: Vec::new(),
             allows: None,
@@ -43,6 +44,7 @@ pub struct NodeBuilder {
     cookie: Option<Cookie>,
     hidden: bool,
     heartbeat: Option<(Duration, u32)>,
+    gossip: Option<MembershipConfig>,
     peers: Vec<(String, String)>,
     types: Vec<AddType>,
     allows: Option<SpawnRule>,
@@ -119,6 +121,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Finds the other nodes by gossip, for clusters in which not every node is connected to every
+    /// other: their pids and names of nodes work without [`NodeBuilder::peer`], by sessions that are made
+    /// when they are used. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
+    pub fn gossip(mut self, config: MembershipConfig) -> Self {
+        self.gossip = Some(config);
+        self
+    }
+
     /// Lets other nodes spawn `A` here.
     pub fn spawnable<A: Spawnable>(mut self) -> Self {
         self.types.push(NodeParts::add_spawnable::<A>);
@@ -165,13 +175,15 @@ impl NodeBuilder {
         for (name, address) in self.peers {
             peers.push((name.parse()?, address));
         }
-        if self.cookie.is_none() && (self.listen.is_some() || !peers.is_empty()) {
+        let is_reached = self.listen.is_some() || !peers.is_empty() || self.gossip.is_some();
+        if self.cookie.is_none() && is_reached {
             return Err(StartNodeError::NoCookie);
         }
         let config = self.cookie.map(|cookie| {
             let mut config = TransportConfig::new(cookie);
             config.listen = self.listen;
             config.hidden = self.hidden;
+            config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
             }

@@ -59,7 +59,7 @@ pub use starlings_runtime::{
     Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
     TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
 };
-pub use starlings_transport::Cookie;
+pub use starlings_transport::{Cookie, MembershipConfig};
 pub use system::address;
 
 #[doc(hidden)]

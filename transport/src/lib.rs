@@ -8,7 +8,7 @@
 //! dial  listener  connections and their handshakes, by proto::handshake
 //!    ╲   ╱
 //!   session       the runtime's Outlet; readers, writers, by proto::session
-//!      │
+//!      │                                  membership, if there is one, tells the hub who is there
 //!  lane, frame    outgoing buffers; frames in a byte stream
 //!      │
 //!     pipe        TCP, memory
@@ -29,6 +29,7 @@ mod greet;
 mod hub;
 mod lane;
 mod listener;
+mod membership;
 mod receiver;
 mod session;
 #[cfg(test)]
@@ -41,5 +42,6 @@ pub use greet::{GREETING_BYTES_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT};
 pub use hub::{ADDRESSES_MAX, USER_LANES};
 pub use lane::{LANE_BYTES_HARD, LANE_BYTES_SOFT};
 pub use listener::HANDSHAKES_MAX;
+pub use membership::{MembershipConfig, MembershipError};
 pub use pipe::{MemoryNetwork, MemoryPipe, Pipe, TcpPipe};
 pub use transport::{Spawner, StartError, Transport, TransportConfig};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use starlings_runtime::{BoxFuture, Carrier, ConnectError, Ingress, NodeId};
+use starlings_runtime::{BoxFuture, Carrier, ConnectError, Ingress, NodeId, NodeInstance};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -13,8 +13,10 @@ use crate::cookie::Cookie;
 use crate::dial;
 use crate::hub::{Hub, Settings};
 use crate::listener;
+use crate::membership::{self, Membership, MembershipConfig, MembershipError};
 use crate::pipe::Pipe;
 use crate::proto::handshake::Party;
+use crate::proto::membership::Metrics;
 use crate::proto::peers::Input;
 use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
@@ -25,11 +27,12 @@ mod bad_input;
 #[cfg(test)]
 mod tests;
 
-/// Runs the futures of a transport. The name says what the future is: `listener`, `dial` or
-/// `session`.
+/// Runs the futures of a transport. The name says what the future is: `listener`, `membership`, `dial`
+/// or `session`.
 ///
 /// Dropping such a future is safe at any point: that dial fails, that session goes down. A dropped
-/// listener is started again with [`Transport::drive_listener`].
+/// listener is started again with [`Transport::drive_listener`], a dropped membership with
+/// [`Transport::drive_membership`].
 pub type Spawner = Arc<dyn Fn(&'static str, BoxFuture<'static, ()>) + Send + Sync>;
 
 /// How a node reaches others, and lets itself be reached.
@@ -49,6 +52,9 @@ pub struct TransportConfig {
     pub missed_max: u32,
     /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
     pub connect_timeout: Duration,
+    /// Finds other nodes, and their ends, by gossip. Takes `listen`, and the same port for datagrams.
+    /// `None`: nodes know each other by sessions and addresses only.
+    pub membership: Option<MembershipConfig>,
     /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
     pub spawner: Option<Spawner>,
 }
@@ -64,6 +70,7 @@ impl TransportConfig {
             heartbeat: Duration::from_secs(1),
             missed_max: 5,
             connect_timeout: Duration::from_secs(5),
+            membership: None,
             spawner: None,
         }
     }
@@ -89,6 +96,7 @@ impl fmt::Debug for TransportConfig {
             .field("heartbeat", &self.heartbeat)
             .field("missed_max", &self.missed_max)
             .field("connect_timeout", &self.connect_timeout)
+            .field("membership", &self.membership)
             .finish_non_exhaustive()
     }
 }
@@ -111,12 +119,16 @@ pub enum StartError {
         /// What the system said.
         why: io::Error,
     },
+    /// It cannot take part in gossip membership.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
 }
 
 /// The transport of one node. Dropping it shuts it down without waiting.
 pub struct Transport {
     hub: Arc<Hub<Ingress>>,
     local_address: Option<String>,
+    membership: Option<Arc<Membership<Ingress>>>,
 }
 
 impl Transport {
@@ -132,9 +144,24 @@ impl Transport {
         ingress: Ingress,
         pipe: Arc<dyn Pipe>,
     ) -> Result<Arc<Self>, StartError> {
+        let (gossip, cookie) = (config.membership.clone(), config.cookie.clone());
         let hub = open(config, ingress, pipe).await?;
         let local_address = hub.listener().map(|listener| listener.local_address());
-        Ok(Arc::new(Self { hub, local_address }))
+        let membership = match gossip {
+            Some(config) => match Membership::open(hub.clone(), &cookie, config).await {
+                Ok(membership) => Some(membership),
+                Err(error) => {
+                    hub.stop();
+                    return Err(error.into());
+                }
+            },
+            None => None,
+        };
+        let transport = Arc::new(Self { hub, local_address, membership });
+        if transport.membership.is_some() {
+            transport.hub.spawn("membership", transport.drive_membership());
+        }
+        Ok(transport)
     }
 
     /// What others dial to reach this node; `None` if it does not listen.
@@ -163,6 +190,31 @@ impl Transport {
     pub fn drive_listener(self: &Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(listener::drive_listener(self.hub.clone()))
     }
+
+    /// Takes part in gossip membership until the node shuts down, and leaves then; ends at once if the
+    /// config has none. [`Transport::start`] has handed one of these to the spawner; this is for a
+    /// spawner that dropped it.
+    ///
+    /// # Cancel safety
+    /// What is known of members lives on, as does the socket; others suspect this node meanwhile.
+    pub fn drive_membership(self: &Arc<Self>) -> BoxFuture<'static, ()> {
+        match self.membership.clone() {
+            Some(membership) => Box::pin(membership::drive_membership(membership)),
+            None => Box::pin(std::future::ready(())),
+        }
+    }
+
+    /// Other members of the cluster with their addresses, as gossip has told them; empty without it.
+    #[must_use]
+    pub fn members(&self) -> Vec<(NodeInstance, String)> {
+        self.membership.as_ref().map(|membership| membership.members()).unwrap_or_default()
+    }
+
+    /// What the membership has counted; `None` without one.
+    #[must_use]
+    pub fn membership_metrics(&self) -> Option<Metrics> {
+        self.membership.as_ref().map(|membership| membership.metrics())
+    }
 }
 
 impl Carrier for Transport {
@@ -183,7 +235,16 @@ impl Carrier for Transport {
     }
 
     fn shutdown(&self) -> BoxFuture<'static, ()> {
-        Box::pin(shut_down(self.hub.clone()))
+        let (hub, membership) = (self.hub.clone(), self.membership.clone());
+        Box::pin(async move {
+            let left = async {
+                if let Some(membership) = membership {
+                    // Others find out without it, but later.
+                    let _ = timeout(GRACE, membership.left()).await;
+                }
+            };
+            tokio::join!(shut_down(hub), left);
+        })
     }
 }
 
