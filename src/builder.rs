@@ -9,7 +9,7 @@ use starlings_runtime::{
     RemoteFunction, SpawnError, Spawnable,
 };
 use starlings_transport::{
-    AllowPeers, AutoConnect, Cookie, Pipe, StartError, TcpPipe, TransportConfig,
+    AllowPeers, AutoConnect, Cookie, MembershipConfig, Pipe, StartError, TcpPipe, TransportConfig,
 };
 
 use crate::system;
@@ -28,6 +28,7 @@ impl StartNode for Node {
             cookie: None,
             hidden: false,
             heartbeat: None,
+            gossip: None,
             user_lanes: None,
             compress_above: None,
             auto_connect: AutoConnect::Always,
@@ -49,6 +50,7 @@ pub struct NodeBuilder {
     cookie: Option<Cookie>,
     hidden: bool,
     heartbeat: Option<(Duration, u32)>,
+    gossip: Option<MembershipConfig>,
     user_lanes: Option<u8>,
     compress_above: Option<usize>,
     auto_connect: AutoConnect,
@@ -174,6 +176,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Finds the other nodes by gossip, for clusters in which not every node is connected to every
+    /// other: their pids and names of nodes work without [`NodeBuilder::peer`], by sessions that are made
+    /// when they are used. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
+    pub fn gossip(mut self, config: MembershipConfig) -> Self {
+        self.gossip = Some(config);
+        self
+    }
+
     /// Lets other nodes spawn `A` here.
     pub fn spawnable<A: Spawnable>(mut self) -> Self {
         self.types.push(NodeParts::add_spawnable::<A>);
@@ -231,13 +241,15 @@ impl NodeBuilder {
         for Peer { node, address, is_kept } in self.peers {
             peers.push(system::Peer { node: node.parse()?, address, is_kept });
         }
-        if self.cookie.is_none() && (self.listen.is_some() || !peers.is_empty()) {
+        let is_reached = self.listen.is_some() || !peers.is_empty() || self.gossip.is_some();
+        if self.cookie.is_none() && is_reached {
             return Err(StartNodeError::NoCookie);
         }
         let config = self.cookie.map(|cookie| {
             let mut config = TransportConfig::new(cookie);
             config.listen = self.listen;
             config.hidden = self.hidden;
+            config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
             }

@@ -61,7 +61,7 @@ pub use starlings_runtime::{
     Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
     TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
 };
-pub use starlings_transport::{AutoConnect, Cookie};
+pub use starlings_transport::{AutoConnect, Cookie, MembershipConfig};
 pub use system::{HeartbeatError, address, set_heartbeat};
 
 #[doc(hidden)]

@@ -7,7 +7,7 @@
 //! ├── groups/starlings   the scope in which the replicas of caches meet
 //! ├── caches             one child per open cache
 //! ├── inspector          answers what other nodes ask about this one
-//! ├── sessions           the listener, and one child per session
+//! ├── sessions           the listener, the membership, and one child per session
 //! └── transport          ends all sessions in order at shutdown
 //! ```
 //!
@@ -70,7 +70,11 @@ pub(crate) async fn start(
     system = system.child(spec::<Inspector>(()).id("inspector"));
     if let Some(transport) = transport {
         let listener = spec::<Listener>(Arc::clone(&transport)).id("listener");
-        let sessions = Supervisor::one_for_one().name(SESSIONS).child(listener);
+        let mut sessions = Supervisor::one_for_one().name(SESSIONS).child(listener);
+        if transport.membership_metrics().is_some() {
+            let membership = spec::<Membership>(Arc::clone(&transport));
+            sessions = sessions.child(membership.id("membership").transient());
+        }
         let farewell = spec::<Farewell>(transport).id("transport");
         system = system.child(sessions.into_child("sessions")).child(farewell);
     }
@@ -169,13 +173,13 @@ pub fn address(node: &Node) -> Option<String> {
 }
 
 /// Runs sessions as children of `sessions`, and dials, which are short, as plain tasks. The listener
-/// it leaves to [`Listener`], which can be restarted.
+/// and the membership it leaves to [`Listener`] and [`Membership`], which can be restarted.
 fn supervised_on(node: &Node) -> Spawner {
     let (node, sessions) = (node.clone(), AtomicU64::new(1));
     // It is called from the transport's threads too.
     let runtime = Handle::current();
     Arc::new(move |what, future| match what {
-        "listener" => drop(future),
+        "listener" | "membership" => drop(future),
         "session" => {
             let id = format!("session-{}", sessions.fetch_add(1, Ordering::Relaxed));
             let hosted = Hosted(Arc::new(Mutex::new(Some(future))));
@@ -245,6 +249,25 @@ impl Listener {
     async fn accept(&mut self, cx: &mut Cx<Self>) {
         self.0.drive_listener().await;
         cx.stop(ExitReason::Shutdown);
+    }
+}
+
+/// Takes part in gossip membership, if the node does. What it knows is the transport's, so a restart
+/// loses nothing.
+#[derive(Debug)]
+struct Membership(Arc<Transport>);
+
+#[actor(crate = starlings_runtime)]
+impl Membership {
+    fn init(transport: Arc<Transport>, cx: &mut Cx<Self>) -> Result<Self, ExitReason> {
+        cx.pid().take_part().map_err(ExitReason::error)?;
+        Ok(Self(transport))
+    }
+
+    #[cast]
+    async fn take_part(&mut self, cx: &mut Cx<Self>) {
+        self.0.drive_membership().await;
+        cx.stop(ExitReason::Normal);
     }
 }
 

@@ -53,6 +53,13 @@ impl Cookie {
         self.mac(prover, said).is_some_and(|mac| mac.verify_slice(proof).is_ok())
     }
 
+    /// A key of its own for each purpose: what one proves says nothing for another. `None` only if it
+    /// cannot be keyed, which any bytes can.
+    pub(crate) fn derive(&self, purpose: &[u8]) -> Option<Hmac<Sha256>> {
+        let key = Hmac::<Sha256>::new_from_slice(&self.0).ok()?.chain_update(purpose);
+        Hmac::new_from_slice(&key.finalize().into_bytes()).ok()
+    }
+
     /// `None` only if a part cannot be encoded or keyed, which no input of ours does; then nothing
     /// verifies.
     fn mac(

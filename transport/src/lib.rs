@@ -8,7 +8,7 @@
 //! dial  listener  connections and their handshakes, by proto::handshake
 //!    ╲   ╱
 //!   session       the runtime's Outlet; readers, writers, by proto::session
-//!      │
+//!      │                                  membership, if there is one, tells the hub who is there
 //!  lane, frame    outgoing buffers; frames in a byte stream
 //!      │
 //!     pipe        TCP, memory
@@ -30,6 +30,7 @@ mod hub;
 mod keep;
 mod lane;
 mod listener;
+mod membership;
 mod pack;
 mod receiver;
 mod scratch;
@@ -45,6 +46,7 @@ pub use greet::{GREETING_BYTES_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT};
 pub use hub::ADDRESSES_MAX;
 pub use lane::{LANE_BYTES_HARD, LANE_BYTES_SOFT};
 pub use listener::HANDSHAKES_MAX;
+pub use membership::{MembershipConfig, MembershipError};
 pub use pipe::{MemoryNetwork, MemoryPipe, Pipe, TcpPipe};
 pub use session::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
 pub use transport::{AllowPeers, AutoConnect, Spawner, StartError, Transport, TransportConfig};

@@ -12,5 +12,6 @@
 
 pub mod bulk;
 pub mod handshake;
+pub mod membership;
 pub mod peers;
 pub mod session;

@@ -2,28 +2,28 @@
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use starlings_runtime::{Backoff, BoxFuture, Carrier, ConnectError, Ingress, NodeId};
+use starlings_runtime::{Backoff, BoxFuture, Carrier, ConnectError, Ingress, NodeId, NodeInstance};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::cookie::Cookie;
 use crate::dial;
 use crate::hub::{Hub, Settings};
 use crate::keep::keep;
 use crate::listener;
+use crate::membership::{self, Membership, MembershipError};
 use crate::pack::CAN_PACK;
 use crate::pipe::Pipe;
 use crate::proto::handshake::Party;
+use crate::proto::membership::Metrics;
 use crate::proto::peers::Input;
 use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
 use crate::threads::Threads;
-use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
+use crate::wire::LANES_MIN;
 
 #[cfg(test)]
 mod bad_input;
@@ -34,134 +34,10 @@ mod long_messages;
 #[cfg(test)]
 mod tests;
 
-/// Runs the futures of a transport. The name says what the future is: `listener`, `dial`, `keep` or
-/// `session`.
-///
-/// Dropping such a future is safe at any point: that dial fails, that session goes down. A dropped
-/// listener is started again with [`Transport::drive_listener`].
-pub type Spawner = Arc<dyn Fn(&'static str, BoxFuture<'static, ()>) + Send + Sync>;
+mod config;
 
-/// Which peers a node talks to, by name.
-///
-/// It is asked before a dial, and of who has proved to know the cookie. It must not block. One that
-/// panics allows nobody.
-#[derive(Clone)]
-pub struct AllowPeers(Arc<dyn Fn(&NodeId) -> bool + Send + Sync>);
-
-impl fmt::Debug for AllowPeers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AllowPeers")
-    }
-}
-
-impl AllowPeers {
-    /// Those for which `allows` holds.
-    pub fn new(allows: impl Fn(&NodeId) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(allows))
-    }
-
-    pub(crate) fn allow(&self, node: &NodeId) -> bool {
-        catch_unwind(AssertUnwindSafe(|| (self.0)(node))).unwrap_or(false)
-    }
-}
-
-/// Whether what is sent to a node whose address is known has it connected to.
-///
-/// Source: the `dist_auto_connect` of Erlang's kernel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AutoConnect {
-    /// No: only when asked for, by name.
-    Never,
-    /// Until a session with it was lost; then only when asked for.
-    Once,
-    /// Yes.
-    #[default]
-    Always,
-}
-
-/// How a node reaches others, and lets itself be reached.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct TransportConfig {
-    /// Where to listen, as the pipe writes addresses. `None`: nobody can dial this node.
-    pub listen: Option<String>,
-    /// What the nodes of the cluster share. Not empty.
-    pub cookie: Cookie,
-    /// Whether sessions of this node are hidden.
-    pub hidden: bool,
-    /// After how long without a frame a lane says something. 1 ms to 49 days; larger finds silent
-    /// peers later, smaller costs more. The longer of both ends counts. 1 s.
-    pub heartbeat: Duration,
-    /// How many heartbeats may be missed before a peer is taken for dead. At least 1. 5.
-    pub missed_max: u32,
-    /// Lanes for messages that a session with another node may have; the fewer of both ends count. 1 to
-    /// 14; what is outside counts as the nearest. The receiver of a message decides its lane. More of
-    /// them use more cores for one peer, and each is a connection of its own. 1.
-    pub user_lanes: u8,
-    /// Frames with a body of so many bytes or more are compressed, if the peer can read that. `None`:
-    /// none are. Needs the feature `lz4`, without which it is ignored. Of no use where messages are
-    /// compressed or encrypted already, or where the network is faster than lz4, some 1.5 GB/s for each
-    /// core. `None`.
-    pub compress_above: Option<usize>,
-    /// Threads that handshakes and heartbeats have for themselves, so that actors which block theirs do
-    /// not make the node look dead. 0: they share those of the runtime that the transport is started
-    /// in, and such actors do. 1.
-    pub threads: usize,
-    /// Whether messages have their node connected to. Always.
-    pub auto_connect: AutoConnect,
-    /// Which peers the node talks to. `None`: all that know the cookie.
-    pub allow_peers: Option<AllowPeers>,
-    /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
-    pub connect_timeout: Duration,
-    /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
-    pub spawner: Option<Spawner>,
-}
-
-/// Most user lanes of a session.
-const USER_LANES_MAX: u8 = LANES_MAX - (LANES_MIN - 1);
-
-impl TransportConfig {
-    /// A node that does not listen, with defaults for the rest.
-    #[must_use]
-    pub fn new(cookie: Cookie) -> Self {
-        Self {
-            listen: None,
-            cookie,
-            hidden: false,
-            heartbeat: Duration::from_secs(1),
-            missed_max: 5,
-            user_lanes: 1,
-            auto_connect: AutoConnect::Always,
-            allow_peers: None,
-            compress_above: None,
-            threads: 1,
-            connect_timeout: Duration::from_secs(5),
-            spawner: None,
-        }
-    }
-}
-
-fn pulse(heartbeat: Duration, missed_max: u32) -> Result<Pulse, StartError> {
-    let ms = |time: Option<Duration>| {
-        let ms = u32::try_from(time.map(|time| time.as_millis()).unwrap_or_default());
-        ms.ok().filter(|ms| *ms > 0).ok_or(StartError::BadHeartbeat)
-    };
-    let silent = heartbeat.checked_mul(missed_max);
-    Ok(Pulse { heartbeat_ms: ms(Some(heartbeat))?, silent_ms: ms(silent)? })
-}
-
-impl fmt::Debug for TransportConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransportConfig")
-            .field("listen", &self.listen)
-            .field("cookie", &self.cookie)
-            .field("hidden", &self.hidden)
-            .field("heartbeat", &self.heartbeat)
-            .field("missed_max", &self.missed_max)
-            .field("connect_timeout", &self.connect_timeout)
-            .finish_non_exhaustive()
-    }
-}
+pub use config::{AllowPeers, AutoConnect, Spawner, TransportConfig};
+use config::{USER_LANES_MAX, pulse};
 
 /// Why a transport did not start. Nothing listens and nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -184,12 +60,16 @@ pub enum StartError {
         /// What the system said.
         why: io::Error,
     },
+    /// It cannot take part in gossip membership.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
 }
 
 /// The transport of one node. Dropping it shuts it down without waiting.
 pub struct Transport {
     hub: Arc<Hub<Ingress>>,
     local_address: Option<String>,
+    membership: Option<Arc<Membership<Ingress>>>,
 }
 
 impl Transport {
@@ -205,9 +85,33 @@ impl Transport {
         ingress: Ingress,
         pipe: Arc<dyn Pipe>,
     ) -> Result<Arc<Self>, StartError> {
+        let (gossip, cookie) = (config.membership.clone(), config.cookie.clone());
         let hub = open(config, ingress, pipe).await?;
         let local_address = hub.listener().map(|listener| listener.local_address());
-        Ok(Arc::new(Self { hub, local_address }))
+        let membership = match gossip {
+            Some(config) => {
+                let opening = Membership::open(hub.clone(), cookie, config);
+                match hub.settings.threads.run(opening).await {
+                    Some(Ok(membership)) => Some(membership),
+                    Some(Err(error)) => {
+                        hub.stop();
+                        return Err(error.into());
+                    }
+                    None => {
+                        hub.stop();
+                        let ended = io::Error::other("the membership panicked");
+                        return Err(StartError::Threads(ended));
+                    }
+                }
+            }
+            None => None,
+        };
+        let transport = Arc::new(Self { hub, local_address, membership });
+        if let Some(membership) = transport.membership.clone() {
+            let driven = membership::drive_membership(membership);
+            transport.hub.spawn("membership", Box::pin(driven));
+        }
+        Ok(transport)
     }
 
     /// What others dial to reach this node; `None` if it does not listen.
@@ -271,6 +175,33 @@ impl Transport {
     pub fn drive_listener(self: &Arc<Self>) -> BoxFuture<'static, ()> {
         self.hub.on_threads(Box::pin(listener::drive_listener(self.hub.clone())))
     }
+
+    /// Takes part in gossip membership until the node shuts down, and leaves then; ends at once if the
+    /// config has none. [`Transport::start`] has handed one of these to the spawner; this is for a
+    /// spawner that dropped it.
+    ///
+    /// # Cancel safety
+    /// What is known of members lives on, as does the socket; others suspect this node meanwhile.
+    pub fn drive_membership(self: &Arc<Self>) -> BoxFuture<'static, ()> {
+        match self.membership.clone() {
+            Some(membership) => {
+                self.hub.on_threads(Box::pin(membership::drive_membership(membership)))
+            }
+            None => Box::pin(std::future::ready(())),
+        }
+    }
+
+    /// Other members of the cluster with their addresses, as gossip has told them; empty without it.
+    #[must_use]
+    pub fn members(&self) -> Vec<(NodeInstance, String)> {
+        self.membership.as_ref().map(|membership| membership.members()).unwrap_or_default()
+    }
+
+    /// What the membership has counted; `None` without one.
+    #[must_use]
+    pub fn membership_metrics(&self) -> Option<Metrics> {
+        self.membership.as_ref().map(|membership| membership.metrics())
+    }
 }
 
 impl Carrier for Transport {
@@ -295,7 +226,16 @@ impl Carrier for Transport {
     }
 
     fn shutdown(&self) -> BoxFuture<'static, ()> {
-        Box::pin(shut_down(self.hub.clone()))
+        let (hub, membership) = (self.hub.clone(), self.membership.clone());
+        Box::pin(async move {
+            let left = async {
+                if let Some(membership) = membership {
+                    // Others find out without it, but later.
+                    let _ = timeout(GRACE, membership.left()).await;
+                }
+            };
+            tokio::join!(shut_down(hub), left);
+        })
     }
 }
 

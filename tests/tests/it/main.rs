@@ -14,6 +14,7 @@ mod binary;
 mod bonds;
 mod caches;
 mod functions;
+mod gossip;
 mod many;
 mod nodes;
 mod pipes;

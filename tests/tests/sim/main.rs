@@ -9,5 +9,6 @@ macro_rules! say {
 }
 
 mod cache;
+mod membership;
 mod registry;
 mod session;

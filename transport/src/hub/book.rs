@@ -21,6 +21,11 @@ impl<R: Receiver> Hub<R> {
         }
     }
 
+    /// Where a node was does not count any more.
+    pub(crate) fn forget(&self, node: &NodeId) {
+        self.board.lock().addresses.remove(node);
+    }
+
     pub(crate) fn address(&self, node: &NodeId) -> Option<String> {
         self.board.lock().addresses.get(node).cloned()
     }

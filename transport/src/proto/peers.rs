@@ -111,6 +111,12 @@ impl State {
         match input {
             Input::Connect { node, id, lanes } => self.on_connect(node, id, lanes, outbox),
             Input::Disconnect(node) => self.close(&node, &DownReason::Disconnected, outbox),
+            Input::Lost(peer) => {
+                let live = self.peers.get(&peer.node).and_then(|peer| peer.live.as_ref());
+                if live.is_some_and(|live| live.incarnation <= peer.incarnation) {
+                    self.close(&peer.node, &DownReason::HeartbeatTimeout, outbox);
+                }
+            }
             Input::Claimed(claim) => match self.refusal(&claim) {
                 Some(refusal) => outbox.push(Output::Refused(refusal)),
                 None => self.admit(now, claim, outbox),

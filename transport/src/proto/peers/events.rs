@@ -38,6 +38,9 @@ pub enum Input {
     },
     /// This node wants the session gone.
     Disconnect(NodeId),
+    /// This life of a node is known to be over. Its session ends, if there is one; that of a later life
+    /// does not.
+    Lost(NodeInstance),
     /// A dialler has proved itself. Answered with [`Output::Admitted`] or [`Output::Refused`].
     Claimed(Claim),
     /// The peer has challenged our dial.

@@ -249,6 +249,17 @@ fn session_being_disconnected_is_not_found() {
 }
 
 #[test]
+fn life_that_is_lost_takes_its_session_and_no_later_one() {
+    let mut a = Node::new("a@h");
+    a.accept("b@h", 5, 1);
+    assert_eq!(a.handle(Input::Lost(instance("b@h", 4))), [], "an earlier life");
+    assert_eq!(a.handle(Input::Lost(instance("c@h", 4))), [], "nobody");
+    let outputs = a.handle(Input::Lost(instance("b@h", 5)));
+    assert_eq!(outputs, [close("b@h", accepted(1), DownReason::HeartbeatTimeout)]);
+    assert_eq!(a.handle(Input::Lost(instance("b@h", 5))), [], "once");
+}
+
+#[test]
 fn stopping_node_closes_all_and_lets_nobody_in() {
     let mut a = Node::new("a@h");
     a.accept("b@h", 5, 1);
