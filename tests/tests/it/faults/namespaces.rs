@@ -70,7 +70,7 @@ fn nodes_whose_cable_is_pulled_give_each_other_up_and_meet_again() {
     let address = b.started.address.clone();
     let mut epochs = Epochs::default();
     for _ in 0..3 {
-        a.connect("b@10.213.0.2", &address);
+        a.meet(&mut b, &address);
         let before = a.progress();
         let asked = epochs.begin(&mut a, &mut b, 1_000_000);
         while a.progress() < before + STREAMS * 100 {}
@@ -82,7 +82,7 @@ fn nodes_whose_cable_is_pulled_give_each_other_up_and_meet_again() {
         }
         namespaces.plug("up");
     }
-    a.connect("b@10.213.0.2", &address);
+    a.meet(&mut b, &address);
     epochs.drive_both((&mut a, &mut b), 100);
     assert!(a.disconnect("b@10.213.0.2"));
     epochs.judge((&mut a, &mut b));

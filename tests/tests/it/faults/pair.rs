@@ -36,9 +36,7 @@ impl Pair {
     /// Connects unless a session is up, and has each send so many messages in each stream to the other.
     /// Both have ended, whole or by the loss of the session, when this returns.
     pub(crate) fn drive_both(&mut self, messages: u64) {
-        // A fault may strike while they connect.
-        let address = self.relay.address.clone();
-        self.a.connect("b@localhost", &address);
+        self.a.meet(&mut self.b, &self.relay.address);
         self.epochs.drive_both((&mut self.a, &mut self.b), messages);
     }
 

@@ -98,7 +98,7 @@ impl Process {
     }
 
     /// Connects, as often as it takes: the other end may still know of the session before.
-    pub(crate) fn connect(&mut self, node: &str, address: &str) {
+    fn connect(&mut self, node: &str, address: &str) {
         let command = Command::Connect { node: node.to_owned(), address: address.to_owned() };
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -107,6 +107,18 @@ impl Process {
                 Said::Connected(None) => return,
                 said => assert!(Instant::now() < deadline, "{}: {said:?}", self.name),
             }
+        }
+    }
+
+    /// Connects as [`Process::connect`] does, until the other end has the session too.
+    pub(crate) fn meet(&mut self, other: &mut Self, address: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !other.nodes().contains(&self.name) {
+            // That it is up here does not prove that it is up there: a fault may strike in between.
+            if !self.nodes().contains(&other.name) {
+                self.connect(&other.name, address);
+            }
+            assert!(Instant::now() < deadline, "{} and {} do not meet", self.name, other.name);
         }
     }
 

@@ -44,6 +44,8 @@ struct State {
     /// Bytes that went through since the fault was set.
     passed: u64,
     has_struck: bool,
+    /// How many faults were set.
+    faults: u64,
     random: u64,
 }
 
@@ -62,7 +64,8 @@ impl Relay {
     /// A relay to `target`, whose delays are drawn from the seed.
     pub(crate) fn to(target: &str, seed: u64) -> Self {
         let runtime = Runtime::new().unwrap();
-        let state = State { fault: Fault::None, passed: 0, has_struck: false, random: seed | 1 };
+        let state =
+            State { fault: Fault::None, passed: 0, has_struck: false, faults: 0, random: seed | 1 };
         let state = Arc::new(Mutex::new(state));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -81,6 +84,7 @@ impl Relay {
     pub(crate) fn set(&self, fault: Fault) {
         let mut state = self.state.lock().unwrap();
         (state.fault, state.passed, state.has_struck) = (fault, 0, false);
+        state.faults += 1;
     }
 
     /// Whether a fault that strikes has done so.
@@ -90,7 +94,7 @@ impl Relay {
 }
 
 impl State {
-    fn fate(&mut self, way: Way, bytes: usize) -> Fate {
+    fn fate(&mut self, way: Way, spared: Option<u64>, bytes: usize) -> Fate {
         let before = self.passed;
         self.passed += bytes as u64;
         let strikes = |after: u64| self.passed > after;
@@ -109,7 +113,9 @@ impl State {
                     Fate::Close(part)
                 }
             }
-            Fault::Silence(which, after) if which == way && strikes(after) => {
+            Fault::Silence(which, after)
+                if which == way && strikes(after) && spared != Some(self.faults) =>
+            {
                 self.has_struck = true;
                 Fate::Silent
             }
@@ -125,6 +131,10 @@ fn join(state: &Arc<Mutex<State>>, dialler: TcpStream, listener: TcpStream) {
     }
     let ((dialler_reads, dialler_writes), (listener_reads, listener_writes)) =
         (dialler.into_split(), listener.into_split());
+    let spared = {
+        let state = state.lock().unwrap();
+        state.has_struck.then_some(state.faults)
+    };
     let (end, ended) = watch::channel(None);
     let end = Arc::new(end);
     for (way, from, to) in [
@@ -133,7 +143,7 @@ fn join(state: &Arc<Mutex<State>>, dialler: TcpStream, listener: TcpStream) {
     ] {
         let (state, end, mut ended) = (Arc::clone(state), Arc::clone(&end), ended.clone());
         tokio::spawn(async move {
-            let mut pump = Pump { state, way, from, to };
+            let mut pump = Pump { state, way, spared, from, to };
             let how = tokio::select! {
                 how = pump.run() => how,
                 Ok(how) = ended.wait_for(Option::is_some) => how.unwrap_or(End::Closed),
@@ -159,6 +169,8 @@ enum End {
 struct Pump {
     state: Arc<Mutex<State>>,
     way: Way,
+    /// The fault that had struck when the connection was made: it goes on with those that were there.
+    spared: Option<u64>,
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
 }
@@ -168,7 +180,7 @@ impl Pump {
         let mut piece = vec![0; 16 << 10];
         loop {
             let Ok(bytes @ 1..) = self.from.read(&mut piece).await else { return End::Closed };
-            let fate = self.state.lock().unwrap().fate(self.way, bytes);
+            let fate = self.state.lock().unwrap().fate(self.way, self.spared, bytes);
             let (passes, then) = match fate {
                 Fate::Pass(delay) => {
                     if !delay.is_zero() {

@@ -22,7 +22,7 @@ fn pass(time: Duration, while_driving: &mut Process) {
 #[test]
 fn a_node_that_is_stopped_for_a_moment_keeps_its_session() {
     let mut pair = Pair::over_relay(1000, 2);
-    pair.a.connect("b@localhost", &pair.relay.address);
+    pair.a.meet(&mut pair.b, &pair.relay.address);
     let (a, b) = (&mut pair.a, &mut pair.b);
     let asked = pair.epochs.begin(a, b, 3_000);
     while a.progress() < STREAMS * 10 {}
@@ -46,7 +46,7 @@ fn a_node_that_is_stopped_for_a_moment_keeps_its_session() {
 #[test]
 fn a_node_that_is_stopped_for_long_is_given_up_and_comes_back() {
     let mut pair = Pair::over_relay(200, 3);
-    pair.a.connect("b@localhost", &pair.relay.address);
+    pair.a.meet(&mut pair.b, &pair.relay.address);
     let (a, b) = (&mut pair.a, &mut pair.b);
     let asked = pair.epochs.begin(a, b, 1_000_000);
     while a.progress() < STREAMS * 10 {}
@@ -76,7 +76,7 @@ fn a_node_that_is_killed_leaves_nothing_to_its_next_life() {
     let mut b = Process::start("b@localhost", 200);
     let address = b.started.address.clone();
     for round in 0..4 {
-        a.connect("b@localhost", &address);
+        a.meet(&mut b, &address);
         let before = a.progress();
         let asked = a.drive(3 * round, &b.started, 1_000_000);
         while a.progress() < before + STREAMS * 500 {}
@@ -88,7 +88,7 @@ fn a_node_that_is_killed_leaves_nothing_to_its_next_life() {
         b = Process::start_at("b@localhost", 200, &address, &[]);
         assert!(b.started.life > old.life);
         assert_eq!(serials(&b.started), serials(&old));
-        a.connect("b@localhost", &address);
+        a.meet(&mut b, &address);
         let (late, new) = (a.drive(3 * round + 1, &old, 100), b.started.clone());
         let new = a.drive(3 * round + 2, &new, 100);
         let (late, new) = (a.driven(&late), a.driven(&new));
