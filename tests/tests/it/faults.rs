@@ -3,6 +3,11 @@
 //!
 //! `STARLINGS_FAULTS_MESSAGES` has the first test send so many messages in place of its usual share.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what waits for processes has deadlines of real time"
+)]
+
 mod namespaces;
 mod pair;
 mod process;

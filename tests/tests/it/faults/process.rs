@@ -105,7 +105,15 @@ impl Process {
             let asked = self.ask(&command);
             match self.answer(&asked) {
                 Said::Connected(None) => return,
-                said => assert!(Instant::now() < deadline, "{}: {said:?}", self.name),
+                Said::Connected(Some(why)) => {
+                    assert!(Instant::now() < deadline, "{}: {why}", self.name);
+                }
+                Said::Started(_)
+                | Said::Disconnected(_)
+                | Said::Driven(_)
+                | Said::Progress(_)
+                | Said::Nodes(_)
+                | Said::Log(_) => panic!("a connect is answered by another command's answer"),
             }
         }
     }

@@ -99,7 +99,6 @@ impl State {
         self.passed += bytes as u64;
         let strikes = |after: u64| self.passed > after;
         match self.fault {
-            Fault::None => Fate::Pass(Duration::ZERO),
             Fault::Delay(most) => {
                 self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 Fate::Pass(most.mul_f64((self.random >> 40) as f64 / (1 << 24) as f64))
@@ -119,7 +118,9 @@ impl State {
                 self.has_struck = true;
                 Fate::Silent
             }
-            Fault::Reset(_) | Fault::Truncate(_) | Fault::Silence(..) => Fate::Pass(Duration::ZERO),
+            Fault::None | Fault::Reset(_) | Fault::Truncate(_) | Fault::Silence(..) => {
+                Fate::Pass(Duration::ZERO)
+            }
         }
     }
 }
