@@ -18,6 +18,9 @@ mod actor;
 mod bond;
 mod error;
 mod function;
+#[cfg(starlings_fuzz)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 pub mod interop;
 mod life;

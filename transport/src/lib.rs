@@ -25,6 +25,9 @@ mod clock;
 mod cookie;
 mod dial;
 mod frame;
+#[cfg(starlings_fuzz)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod greet;
 mod hub;
 mod keep;

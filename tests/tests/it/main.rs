@@ -13,6 +13,7 @@ mod bad_input;
 mod binary;
 mod bonds;
 mod caches;
+mod faults;
 mod functions;
 mod gossip;
 mod many;

@@ -1,0 +1,117 @@
+//! Sends streams of numbered messages, as far as the session lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_bytes::ByteBuf;
+use starlings::prelude::*;
+use starlings::{AnyPid, CallError, CastError};
+use starlings_tests::faults::{Drive, Driven, Sent, body};
+use tokio::task::JoinSet;
+
+use crate::logger::{Logger, LoggerMessage, LoggerMethods as _};
+use crate::watcher::{Watcher, WatcherMethods as _};
+
+/// After so many messages of a stream the logger is asked how many have come. Count.
+const CONFIRM_EVERY: u64 = 2048;
+
+/// How long that may take: longer than any fault lasts.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often each logger is monitored in each epoch.
+const MONITORS: usize = 8;
+
+/// Actors that are spawned there in each epoch, monitored, and killed while messages are on their way.
+const VICTIMS: usize = 16;
+
+/// Sends all that is to be sent, and says what was.
+pub(crate) async fn drive(
+    node: Node,
+    watcher: Pid<Watcher>,
+    accepted: Arc<AtomicU64>,
+    drive: Drive,
+) -> Driven {
+    let epoch = drive.epoch;
+    let to: Vec<AnyPid> = drive.to.iter().map(|text| text.parse().unwrap()).collect();
+    let watched = to.iter().flat_map(|pid| std::iter::repeat_n(node.bind(pid), MONITORS));
+    let made = watcher.watch(watched.collect()).await.unwrap();
+    if let Some(pid) = to.first()
+        && node.pid::<Logger>(pid).count((u32::MAX, epoch)).await.is_ok()
+    {
+        watcher.settle(made).await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for sender in 0..drive.senders {
+        for (logger, pid) in (0..).zip(&to) {
+            let stream = Stream { sender, epoch, life: pid.incarnation().0, logger };
+            let pid = node.pid(pid);
+            tasks.spawn(stream.send(pid, drive.messages, Arc::clone(&accepted)));
+        }
+    }
+    if let Some(pid) = to.first() {
+        harm(&node, &watcher, pid.node()).await;
+    }
+    Driven { epoch, streams: tasks.join_all().await }
+}
+
+/// Spawns actors there, monitors them, and kills every other one.
+async fn harm(node: &Node, watcher: &Pid<Watcher>, there: &NodeId) {
+    let mut victims = Vec::new();
+    for _ in 0..VICTIMS {
+        if let Ok(victim) = node.on(there).spawn::<Logger>(()).await {
+            victims.push(victim.any().clone());
+        }
+    }
+    watcher.watch(victims.clone()).await.unwrap();
+    victims.iter().step_by(2).for_each(|victim| node.kill(victim));
+}
+
+/// One sender's messages to one logger.
+struct Stream {
+    sender: u32,
+    epoch: u32,
+    life: u64,
+    logger: u32,
+}
+
+impl Stream {
+    async fn send(self, to: Pid<Logger>, messages: u64, accepted_in_all: Arc<AtomicU64>) -> Sent {
+        let (mut accepted, mut confirmed, mut failed) = (0, 0, None);
+        let (name, salt) =
+            ((self.sender, self.epoch), body::stream(self.sender, self.epoch, self.life));
+        while accepted < messages && failed.is_none() {
+            let body = ByteBuf::from(body::body(salt, accepted));
+            let (life, stream, number) = (self.life, name, accepted);
+            let message = LoggerMessage::Take { life, stream, number, bytes: body };
+            match to.cast_wait(message).await {
+                Ok(()) => {
+                    accepted += 1;
+                    accepted_in_all.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error @ (CastError::NoConnection(_) | CastError::NoProc)) => {
+                    failed = Some(error.kind().to_owned());
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+            if failed.is_none() && (accepted % CONFIRM_EVERY == 0 || accepted == messages) {
+                failed = self.confirm(&to, accepted).await;
+                confirmed = if failed.is_none() { accepted } else { confirmed };
+            }
+        }
+        let Self { sender, logger, .. } = self;
+        Sent { sender, logger, accepted, confirmed, failed }
+    }
+
+    /// Asks whether all has come so far; why not, if the session was lost.
+    async fn confirm(&self, to: &Pid<Logger>, accepted: u64) -> Option<String> {
+        loop {
+            match to.count((self.sender, self.epoch)).timeout(CONFIRM_TIMEOUT).await {
+                Ok(count) if count == accepted => return None,
+                Ok(count) => return Some(format!("{count} of {accepted} have come")),
+                Err(CallError::Overloaded) => tokio::task::yield_now().await,
+                Err(error) => return Some(format!("{error:?}")),
+            }
+        }
+    }
+}

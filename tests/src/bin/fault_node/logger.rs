@@ -1,0 +1,116 @@
+//! The actor that takes numbered messages, and checks what it can check itself.
+
+use std::collections::BTreeMap;
+
+use serde_bytes::ByteBuf;
+use starlings::prelude::*;
+use starlings_tests::faults::{Came, LoggerLog, SessionLog, body};
+
+/// More things that must not be are counted no more. Count.
+const BROKEN_MAX: usize = 20;
+
+/// Takes numbered messages.
+#[derive(Debug)]
+pub(crate) struct Logger {
+    life: u64,
+    sessions: Vec<Session>,
+    broken: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Session {
+    peer_life: u64,
+    /// How many have come of each stream: the number of the next one.
+    streams: BTreeMap<(u32, u32), u64>,
+    ended: Option<String>,
+}
+
+#[actor(name = "faults.logger")]
+impl Logger {
+    fn init(cx: &mut Cx<Self>) -> Self {
+        cx.monitor_nodes();
+        let life = cx.node().instance().incarnation.0;
+        Self { life, sessions: Vec::new(), broken: Vec::new() }
+    }
+
+    /// The next message of a stream, for an actor of this life.
+    #[cast]
+    fn take(&mut self, life: u64, stream: (u32, u32), number: u64, bytes: ByteBuf) {
+        if life != self.life {
+            self.breaks(|| format!("a message for life {life} in {stream:?}"));
+        }
+        if !body::is_body(body::stream(stream.0, stream.1, life), number, &bytes) {
+            self.breaks(|| format!("message {number} of {stream:?} has another body"));
+        }
+        match self.next(stream) {
+            Some(next) if *next == number => *next += 1,
+            next => {
+                let next = next.copied();
+                self.breaks(|| format!("message {number} of {stream:?} in place of {next:?}"));
+            }
+        }
+    }
+
+    /// How many messages of a stream have come in this session.
+    #[call]
+    fn count(&mut self, stream: (u32, u32)) -> u64 {
+        self.next(stream).copied().unwrap_or_default()
+    }
+
+    #[call]
+    fn log(&self) -> String {
+        let sessions = self.sessions.iter().map(Session::log).collect();
+        let log = LoggerLog { sessions, broken: self.broken.clone() };
+        serde_json::to_string(&log).unwrap()
+    }
+
+    #[info]
+    fn node(&mut self, event: NodeEvent) {
+        let is_open = self.sessions.last().is_some_and(|last| last.ended.is_none());
+        match event {
+            NodeEvent::Up { peer, .. } => {
+                if is_open {
+                    self.breaks(|| format!("{peer:?} is up twice"));
+                }
+                let peer_life = peer.incarnation.0;
+                self.sessions.push(Session { peer_life, streams: BTreeMap::new(), ended: None });
+            }
+            NodeEvent::Down { peer, reason, .. } => match self.sessions.last_mut() {
+                Some(last) if is_open && last.peer_life == peer.incarnation.0 => {
+                    last.ended = Some(format!("{reason:?}"));
+                }
+                Some(_) | None => self.breaks(|| format!("{peer:?} is down, and was not up")),
+            },
+        }
+    }
+}
+
+impl Logger {
+    /// The next number of a stream; `None` while no session is up.
+    fn next(&mut self, stream: (u32, u32)) -> Option<&mut u64> {
+        let session = self.sessions.last_mut().filter(|session| session.ended.is_none())?;
+        Some(session.streams.entry(stream).or_default())
+    }
+
+    fn breaks(&mut self, what: impl FnOnce() -> String) {
+        if self.broken.len() < BROKEN_MAX {
+            self.broken.push(what());
+        }
+    }
+}
+
+impl Session {
+    fn log(&self) -> SessionLog {
+        let streams = self.streams.iter().filter(|(_, count)| **count > 0);
+        let came = |((sender, epoch), count): (&(u32, u32), &u64)| Came {
+            sender: *sender,
+            epoch: *epoch,
+            count: *count,
+        };
+        SessionLog {
+            peer_life: self.peer_life,
+            streams: streams.map(came).collect(),
+            ended: self.ended.clone(),
+        }
+    }
+}

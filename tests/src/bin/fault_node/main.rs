@@ -1,0 +1,104 @@
+//! A node that logs what it is sent, and sends what it is told to: see `starlings_tests::faults`.
+//!
+//! The first argument is a [`Setup`] in JSON. Commands come on stdin, one a line of JSON; each is carried
+//! out beside the others. It ends with its input.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests is a test too")]
+
+mod driving;
+mod logger;
+mod watcher;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use starlings::prelude::*;
+use starlings::{AutoConnect, address};
+use starlings_tests::faults::{Command, Line, LoggerLog, NodeLog, Said, Setup, Started};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use logger::{Logger, LoggerMethods as _};
+use watcher::{Watcher, WatcherMethods as _};
+
+/// What all commands share.
+#[derive(Clone)]
+struct Harness {
+    node: Node,
+    loggers: Vec<Pid<Logger>>,
+    watcher: Pid<Watcher>,
+    accepted: Arc<AtomicU64>,
+}
+
+#[tokio::main]
+async fn main() {
+    let setup = std::env::args().nth(1).unwrap();
+    let harness = Harness::start(&serde_json::from_str(&setup).unwrap()).await;
+    say(0, Said::Started(harness.started()));
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut n = 0;
+    while let Some(line) = lines.next_line().await.unwrap() {
+        n += 1;
+        let (harness, command) = (harness.clone(), serde_json::from_str(&line).unwrap());
+        tokio::spawn(async move { say(n, harness.obey(command).await) });
+    }
+    harness.node.shutdown().await;
+}
+
+fn say(n: u64, said: Said) {
+    println!("{}", serde_json::to_string(&Line { n, said }).unwrap());
+}
+
+impl Harness {
+    async fn start(setup: &Setup) -> Self {
+        let heartbeat = Duration::from_millis(setup.heartbeat_ms);
+        let builder = Node::builder(&setup.name).listen(&setup.listen).cookie("faults");
+        let builder = builder.heartbeat(heartbeat, setup.missed_max).user_lanes(2);
+        let builder = builder.auto_connect(AutoConnect::Never).spawnable::<Logger>();
+        let node = builder.start().await.unwrap();
+        let mut loggers = Vec::new();
+        for _ in 0..setup.loggers {
+            loggers.push(node.spawn::<Logger>(()).await.unwrap());
+        }
+        let watcher = node.spawn::<Watcher>(()).await.unwrap();
+        Self { node, loggers, watcher, accepted: Arc::default() }
+    }
+
+    fn started(&self) -> Started {
+        let pids = self.loggers.iter().map(|logger| format!("{:?}", logger.any()));
+        Started {
+            address: address(&self.node).unwrap(),
+            life: self.node.instance().incarnation.0,
+            loggers: pids.collect(),
+        }
+    }
+
+    async fn obey(self, command: Command) -> Said {
+        match command {
+            Command::Connect { node, address } => {
+                let connected = self.node.connect(&node.parse().unwrap(), Some(&address)).await;
+                Said::Connected(connected.err().map(|error| error.to_string()))
+            }
+            Command::Disconnect { node } => {
+                Said::Disconnected(self.node.disconnect(&node.parse().unwrap()))
+            }
+            Command::Drive(drive) => {
+                let Self { node, watcher, accepted, .. } = self;
+                Said::Driven(driving::drive(node, watcher, accepted, drive).await)
+            }
+            Command::Progress => Said::Progress(self.accepted.load(Ordering::Relaxed)),
+            Command::Nodes => {
+                Said::Nodes(self.node.nodes().iter().map(ToString::to_string).collect())
+            }
+            Command::Log => Said::Log(self.log().await),
+        }
+    }
+
+    async fn log(&self) -> NodeLog {
+        let mut loggers: Vec<LoggerLog> = Vec::new();
+        for logger in &self.loggers {
+            loggers.push(serde_json::from_str(&logger.log().await.unwrap()).unwrap());
+        }
+        NodeLog { loggers, watcher: self.watcher.log().await.unwrap() }
+    }
+}

@@ -1,0 +1,76 @@
+//! The actor that monitors actors of the other node.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use starlings::prelude::*;
+use starlings::{AnyPid, MonitorRef};
+use starlings_tests::faults::WatchLog;
+
+/// Monitors what it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    /// Whom, and whether the session that it was made in is known to have been there afterwards.
+    open: BTreeMap<MonitorRef, (AnyPid, bool)>,
+    ended: BTreeSet<MonitorRef>,
+    log: WatchLog,
+}
+
+#[actor]
+impl Watcher {
+    fn init(cx: &mut Cx<Self>) -> Self {
+        cx.monitor_nodes();
+        Self::default()
+    }
+
+    /// Monitors each of these once.
+    #[call]
+    fn watch(&mut self, pids: Vec<AnyPid>, cx: &mut Cx<Self>) -> Vec<MonitorRef> {
+        self.log.made += pids.len() as u64;
+        let mut made = Vec::new();
+        for pid in pids {
+            made.push(cx.monitor(&pid));
+            self.open.extend(made.last().map(|monitor| (*monitor, (pid, false))));
+        }
+        made
+    }
+
+    /// The other node has answered since these were made. A monitor that is made when the session has
+    /// ended, and its `NodeDown` waits here already, ends after that.
+    #[call]
+    fn settle(&mut self, made: Vec<MonitorRef>) {
+        for monitor in made {
+            if let Some((_, is_settled)) = self.open.get_mut(&monitor) {
+                *is_settled = true;
+            }
+        }
+    }
+
+    #[call]
+    fn log(&self) -> WatchLog {
+        self.log.clone()
+    }
+
+    #[info]
+    fn down(&mut self, down: Down) {
+        if self.open.remove(&down.monitor).is_none() {
+            let again = if self.ended.contains(&down.monitor) { "again" } else { "of nobody's" };
+            self.log.broken.push(format!("{down:?} {again}"));
+            return;
+        }
+        self.ended.insert(down.monitor);
+        self.log.ended += 1;
+        *self.log.reasons.entry(format!("{:?}", down.reason)).or_default() += 1;
+    }
+
+    #[info]
+    fn node(&mut self, event: NodeEvent) {
+        let NodeEvent::Down { peer, reason, .. } = event else { return };
+        let is_settled =
+            |(pid, is_settled): &&(AnyPid, bool)| *is_settled && *pid.instance() == peer;
+        let open = self.open.values().filter(is_settled).count();
+        if open > 0 {
+            self.log.broken.push(format!("{peer:?} is down before {open} monitors have ended"));
+        }
+        self.log.nodes_down.push(format!("{reason:?}"));
+    }
+}

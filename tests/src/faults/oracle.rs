@@ -1,0 +1,110 @@
+//! The oracle: what sending nodes say they sent, against what receiving nodes say has come.
+//!
+//! | What must hold | Who looks |
+//! |---|---|
+//! | no message twice, none out of order, no gap within a session | the logger, by its numbers |
+//! | what comes of a stream is a prefix of what was sent | here |
+//! | what was confirmed has come; what ended without a fault has come whole | here |
+//! | no epoch goes on in another session; what is followed by another epoch has lost nothing | here |
+//! | nothing comes to a later incarnation than it was sent to | the logger, by its own incarnation |
+//! | ups and downs alternate; nothing comes before the up or after the down | the logger |
+//! | each monitor ends exactly once | the watcher, and its sums here |
+//! | the downs of monitors come before the down of their node | the watcher |
+//!
+//! Source: `docs/semantics.md`, "Delivery", "Exits, links, monitors", "Nodes".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Driven, LoggerLog, NodeLog, Sent};
+
+/// One direction: all that was driven to one life of a node.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending<'a> {
+    /// The send logs of all epochs in which its loggers were the receivers.
+    pub driven: &'a [Driven],
+    /// Whether the life goes on, so that it could be asked for its log.
+    pub received: &'a NodeLog,
+}
+
+/// What does not hold; empty if all does.
+#[must_use]
+pub fn complaints(sending: Sending<'_>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (index, log) in (0..).zip(&sending.received.loggers) {
+        let sent = sent_to(index, sending.driven);
+        let mut found = log.broken.clone();
+        check_prefixes(&sent, log, &mut found);
+        check_sessions(&sent, log, &mut found);
+        complaints.extend(found.into_iter().map(|what| format!("logger {index}: {what}")));
+    }
+    let watcher = &sending.received.watcher;
+    complaints.extend(watcher.broken.iter().map(|what| format!("watcher: {what}")));
+    if watcher.made != watcher.ended {
+        let (made, ended) = (watcher.made, watcher.ended);
+        complaints.push(format!("watcher: {made} monitors were made, {ended} have ended"));
+    }
+    complaints
+}
+
+/// How many messages have come in all.
+#[must_use]
+pub fn came(log: &NodeLog) -> u64 {
+    let sessions = log.loggers.iter().flat_map(|logger| &logger.sessions);
+    sessions.flat_map(|session| &session.streams).map(|came| came.count).sum()
+}
+
+fn sent_to(logger: u32, driven: &[Driven]) -> BTreeMap<(u32, u32), &Sent> {
+    let streams = driven.iter().flat_map(|driven| {
+        driven.streams.iter().map(move |sent| ((sent.sender, driven.epoch), sent))
+    });
+    streams.filter(|(_, sent)| sent.logger == logger).collect()
+}
+
+fn check_prefixes(
+    sent: &BTreeMap<(u32, u32), &Sent>,
+    log: &LoggerLog,
+    complaints: &mut Vec<String>,
+) {
+    let mut came: BTreeMap<_, u64> = BTreeMap::new();
+    for stream in log.sessions.iter().flat_map(|session| &session.streams) {
+        *came.entry((stream.sender, stream.epoch)).or_default() += stream.count;
+        if !sent.contains_key(&(stream.sender, stream.epoch)) {
+            complaints.push(format!("{stream:?} came, which nobody sent"));
+        }
+    }
+    for (name, sent) in sent {
+        let count = came.get(name).copied().unwrap_or_default();
+        if count > sent.accepted {
+            complaints.push(format!("{count} messages came of {sent:?}"));
+        }
+        if count < sent.confirmed || (sent.failed.is_none() && count < sent.accepted) {
+            complaints.push(format!("only {count} messages came of {sent:?}"));
+        }
+    }
+}
+
+fn check_sessions(
+    sent: &BTreeMap<(u32, u32), &Sent>,
+    log: &LoggerLog,
+    complaints: &mut Vec<String>,
+) {
+    let mut latest = None;
+    for session in &log.sessions {
+        let epochs = session.streams.iter().map(|stream| stream.epoch);
+        let epochs: BTreeSet<_> = epochs.collect();
+        if epochs.first().is_some_and(|first| latest >= Some(*first)) {
+            complaints.push(format!("epochs {epochs:?} in a session after that of {latest:?}"));
+        }
+        latest = latest.max(epochs.last().copied());
+        // What is followed by another epoch of the same session has lost nothing.
+        let is_followed = |epoch: u32| epochs.contains(&epoch) && epochs.last() > Some(&epoch);
+        for ((_, epoch), sent) in sent {
+            if is_followed(*epoch) && sent.failed.is_some() {
+                complaints.push(format!("{sent:?} is followed by {epochs:?}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

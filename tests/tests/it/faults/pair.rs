@@ -1,0 +1,95 @@
+//! Two nodes that send to each other, epoch by epoch, and all that they sent.
+
+use starlings_tests::faults::Driven;
+use starlings_tests::faults::oracle::{self, Sending};
+
+use super::process::{Asked, Process};
+use super::relay::Relay;
+
+/// Two nodes, and a relay through which the one dials the other.
+pub(crate) struct Pair {
+    pub(crate) a: Process,
+    pub(crate) b: Process,
+    pub(crate) relay: Relay,
+    pub(crate) epochs: Epochs,
+}
+
+/// What was sent between two lives of nodes.
+#[derive(Default)]
+pub(crate) struct Epochs {
+    pub(crate) count: u32,
+    pub(crate) from_a: Vec<Driven>,
+    pub(crate) from_b: Vec<Driven>,
+}
+
+impl Pair {
+    /// Two nodes with this heartbeat, in ms, and a relay with this seed.
+    pub(crate) fn over_relay(heartbeat_ms: u64, seed: u64) -> Self {
+        let (a, b) = (
+            Process::start("a@localhost", heartbeat_ms),
+            Process::start("b@localhost", heartbeat_ms),
+        );
+        let relay = Relay::to(&b.started.address, seed);
+        Self { a, b, relay, epochs: Epochs::default() }
+    }
+
+    /// Connects unless a session is up, and has each send so many messages in each stream to the other.
+    /// Both have ended, whole or by the loss of the session, when this returns.
+    pub(crate) fn drive_both(&mut self, messages: u64) {
+        self.a.meet(&mut self.b, &self.relay.address);
+        self.epochs.drive_both((&mut self.a, &mut self.b), messages);
+    }
+
+    /// As [`Pair::drive_both`], after the end of a session that may be there, and nothing may fail.
+    pub(crate) fn connect_and_drive_both(&mut self, messages: u64) {
+        self.drive_both(messages);
+        for driven in [&self.epochs.from_a, &self.epochs.from_b] {
+            let last = driven.last().unwrap();
+            assert!(last.streams.iter().all(|sent| sent.failed.is_none()), "{last:?}");
+        }
+    }
+
+    /// How many messages were accepted for sending.
+    pub(crate) fn sent(&self) -> u64 {
+        let driven = self.epochs.from_a.iter().chain(&self.epochs.from_b);
+        driven.flat_map(|driven| &driven.streams).map(|sent| sent.accepted).sum()
+    }
+
+    /// Ends the session and judges all; how many messages have come.
+    pub(crate) fn judge(mut self) -> u64 {
+        self.a.disconnect("b@localhost");
+        self.epochs.judge((&mut self.a, &mut self.b))
+    }
+}
+
+impl Epochs {
+    /// Begins an epoch: each sends to the other.
+    pub(crate) fn begin(&mut self, a: &mut Process, b: &mut Process, messages: u64) -> [Asked; 2] {
+        self.count += 1;
+        let (to_a, to_b) = (a.started.clone(), b.started.clone());
+        [a.drive(self.count, &to_b, messages), b.drive(self.count, &to_a, messages)]
+    }
+
+    /// Waits until an epoch has ended on both sides.
+    pub(crate) fn end(&mut self, a: &mut Process, b: &mut Process, [from_a, from_b]: &[Asked; 2]) {
+        self.from_a.push(a.driven(from_a));
+        self.from_b.push(b.driven(from_b));
+    }
+
+    pub(crate) fn drive_both(&mut self, (a, b): (&mut Process, &mut Process), messages: u64) {
+        let asked = self.begin(a, b, messages);
+        self.end(a, b, &asked);
+    }
+
+    /// Judges what was sent both ways, when no session is left; how many messages have come.
+    pub(crate) fn judge(&self, (a, b): (&mut Process, &mut Process)) -> u64 {
+        let logs = [(a.log_at_end(), &self.from_b), (b.log_at_end(), &self.from_a)];
+        let mut came = 0;
+        for (received, driven) in &logs {
+            let complaints = oracle::complaints(Sending { driven, received });
+            assert!(complaints.is_empty(), "{complaints:#?}\n{driven:#?}\n{received:#?}");
+            came += oracle::came(received);
+        }
+        came
+    }
+}
