@@ -237,7 +237,7 @@ pub static WORKLOADS: [Workload; 17] = [
         name: "latency_under_bulk",
         row: "latency_under_bulk",
         unit: Unit::Ratio,
-        count: 5_000,
+        count: 20_000,
         subjects: &[Starlings, Erlang],
         targets: &[Target::AtMost(3.0)],
     },
