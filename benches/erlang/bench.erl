@@ -1,15 +1,33 @@
 %% The work of each workload, as plain processes do it.
 %% The process is a bare receive loop that answers gen_server:call, which is the fastest there is.
 -module(bench).
--export([run/2, serve/0, loop/1, now_us/0, rate/2]).
+-export([run/2, serve/0, loop/1, now_us/0, rate/2, remote_counter/0, get_sum/1]).
 
 -define(SERVER, 'server@localhost').
 -define(SENDERS, 4).
+-define(CALLERS, 64).
 
 %% Does the work and prints the figure. A failed check is a failed match, which ends the node.
+run(latency_under_bulk, Count) ->
+    bench_bulk:latency(Count),
+    halt(0);
 run(Bench, Count) ->
-    io:format("~w~n", [measure(Bench, Count)]),
+    Figure = measure(Bench, Count),
+    io:format("~w~n", [Figure]),
+    %% Whoever reads the costs of this node closes its input when that is done.
+    is_metered(Bench) andalso (eof = io:get_line("")),
     halt(0).
+
+is_metered(Bench) ->
+    Metered = [
+        remote_cast_64, remote_cast_4k, remote_cast_1m, remote_call, remote_call_64, remote_spawn
+    ],
+    lists:member(Bench, Metered).
+
+%% Says that the work begins, and waits until the costs so far have been read.
+ready() ->
+    io:format("ready~n"),
+    "go\n" = io:get_line("").
 
 %% The other node: lives until its standard input is closed.
 serve() ->
@@ -60,21 +78,31 @@ measure(spawn_bytes, Count) ->
     Count = length(Pids),
     (resident_bytes() - Before) / Count;
 measure(remote_cast_64, Count) ->
+    remote_cast(64, Count);
+measure(remote_cast_4k, Count) ->
+    4096 * remote_cast(4096, Count);
+measure(remote_cast_1m, Count) ->
+    1048576 * remote_cast(1048576, Count);
+measure(remote_call_64, Count) ->
     Pid = remote_counter(),
-    Payload = binary:copy(<<1>>, 64),
+    Pid ! {add, 1},
+    Each = Count div ?CALLERS,
+    Call = fun() -> Each = total(Each, fun() -> get_sum(Pid) end) end,
+    ready(),
     Start = now_us(),
-    repeat(Count, fun() -> Pid ! {put, Payload} end),
-    Sum = Count * 65,
-    Sum = get_sum(Pid),
+    Callers = [spawn_monitor(Call) || _ <- lists:seq(1, ?CALLERS)],
+    [receive {'DOWN', Ref, process, Caller, normal} -> ok end || {Caller, Ref} <- Callers],
     rate(Count, Start);
 measure(remote_call, Count) ->
     Pid = remote_counter(),
     Pid ! {add, 1},
+    ready(),
     Start = now_us(),
     Count = total(Count, fun() -> get_sum(Pid) end),
     rate(Count, Start);
 measure(remote_spawn, Count) ->
     true = net_kernel:connect_node(?SERVER),
+    ready(),
     Start = now_us(),
     Count = total(Count, fun() -> come_and_go(?SERVER) end),
     rate(Count, Start);
@@ -89,6 +117,16 @@ measure(supervisor_restart, Count) ->
     bench_supervision:restart(Count);
 measure(supervisor_children, Count) ->
     bench_supervision:children(Count).
+
+remote_cast(Bytes, Count) ->
+    Pid = remote_counter(),
+    Payload = binary:copy(<<1>>, Bytes),
+    ready(),
+    Start = now_us(),
+    repeat(Count, fun() -> Pid ! {put, Payload} end),
+    Sum = Count * (Bytes + 1),
+    Sum = get_sum(Pid),
+    rate(Count, Start).
 
 counter() ->
     spawn(?MODULE, loop, [0]).

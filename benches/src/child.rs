@@ -11,8 +11,18 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// Worker threads of the runtime of each process. The same for every subject.
 pub const WORKERS: usize = 2;
 
-/// What `remote_cast_64` sends.
-pub const PAYLOAD: [u8; 64] = [1; 64];
+/// What `remote_cast_64`, `remote_cast_4k` and `remote_cast_1m` send. Bytes.
+pub const SMALL_BYTES: u32 = 64;
+pub const PAGE_BYTES: u32 = 4 << 10;
+pub const LARGE_BYTES: u32 = 1 << 20;
+
+/// How many callers `remote_call_64` has.
+pub const CALLERS: u64 = 64;
+
+/// What is sent to the other process. The same in each subject.
+pub fn payload(bytes: u32) -> Vec<u8> {
+    vec![1; bytes as usize]
+}
 
 /// What one payload adds to the receiver's sum: reads its length and its first byte.
 pub fn weight(payload: &[u8]) -> u64 {
@@ -76,6 +86,11 @@ impl Server {
     /// Ends it with SIGKILL: it has no time to say anything, and the kernel closes its sockets.
     pub fn kill(&mut self) -> Result<()> {
         Ok(self.child.kill()?)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it printed when it was ready.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::child::Result;
+use crate::figure::Figure;
 use crate::subjects::{Subject, erlang, ractor_cluster};
 use crate::workload::Workload;
 
@@ -24,14 +25,36 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub struct Row {
     pub subject: Subject,
     pub runs: Vec<f64>,
+    /// What was seen beside the figure in all rounds, by name.
+    pub beside: Vec<(String, Vec<f64>)>,
 }
 
 impl Row {
     pub fn median(&self) -> f64 {
-        let mut runs = self.runs.clone();
-        runs.sort_by(f64::total_cmp);
-        runs.get(runs.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&self.runs)
     }
+
+    /// The median of what was seen beside the figure under this name.
+    pub fn median_beside(&self, name: &str) -> Option<f64> {
+        let (_, runs) = self.beside.iter().find(|(known, _)| known == name)?;
+        Some(median(runs))
+    }
+
+    fn add(&mut self, figure: Figure) {
+        self.runs.push(figure.value);
+        for (name, value) in figure.beside {
+            match self.beside.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, runs)) => runs.push(value),
+                None => self.beside.push((name, vec![value])),
+            }
+        }
+    }
+}
+
+fn median(runs: &[f64]) -> f64 {
+    let mut runs = runs.to_vec();
+    runs.sort_by(f64::total_cmp);
+    runs.get(runs.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 pub struct Harness {
@@ -87,12 +110,13 @@ impl Harness {
             .map(|subject| Row {
                 subject: *subject,
                 runs: Vec::new(),
+                beside: Vec::new(),
             })
             .collect();
         for _ in 0..if self.quick { ROUNDS_QUICK } else { ROUNDS } {
             rows.retain_mut(|row| match self.measure(workload, row.subject) {
-                Ok(value) => {
-                    row.runs.push(value);
+                Ok(figure) => {
+                    row.add(figure);
                     true
                 }
                 Err(error) => {
@@ -109,7 +133,7 @@ impl Harness {
         rows
     }
 
-    fn measure(&self, workload: &Workload, subject: Subject) -> Result<f64> {
+    fn measure(&self, workload: &Workload, subject: Subject) -> Result<Figure> {
         let program = match (subject, &self.ractor_cluster) {
             (Subject::RactorCluster, Some(program)) => program.clone(),
             _ => std::env::current_exe()?,
@@ -128,7 +152,7 @@ impl Harness {
             .take()
             .ok_or("no standard output")?
             .read_to_string(&mut printed)?;
-        Ok(printed.trim().parse()?)
+        Figure::parse(&printed)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Without a command it runs them all. `measure` and `serve` are for the processes it starts.
 
 mod child;
+mod cost;
+mod figure;
 mod harness;
 mod report;
 mod subjects;
@@ -92,10 +94,10 @@ fn measure(bench: &str, subject: &str, count: &str) -> child::Result<()> {
         .iter()
         .find(|workload| workload.name == bench)
         .ok_or(USAGE)?;
-    let value = Subject::parse(subject)
+    let figure = Subject::parse(subject)
         .ok_or(USAGE)?
         .measure(workload.bench, count.parse()?)?;
-    println!("{value}");
+    println!("{figure}");
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! What the run prints: a table for people, or a line of JSON for each row.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::child::Result;
@@ -15,6 +17,9 @@ struct Line<'a> {
     unit: &'a str,
     value: f64,
     runs: &'a [f64],
+    /// Medians of what was seen beside the figure.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    beside: BTreeMap<&'a str, f64>,
 }
 
 pub fn json(workload: &Workload, rows: &[Row]) -> Result<()> {
@@ -25,16 +30,33 @@ pub fn json(workload: &Workload, rows: &[Row]) -> Result<()> {
             unit: workload.unit.name(),
             value: row.median(),
             runs: &row.runs,
+            beside: names(std::slice::from_ref(row))
+                .into_iter()
+                .filter_map(|name| Some((name, row.median_beside(name)?)))
+                .collect(),
         };
         println!("{}", serde_json::to_string(&line)?);
     }
     Ok(())
 }
 
+/// What was seen beside the figures of any of the rows.
+fn names(rows: &[Row]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for (name, _) in rows.iter().flat_map(|row| &row.beside) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 pub fn table(workload: &Workload, rows: &[Row]) {
     println!("\n{} ({})", workload.name, workload.unit.name());
+    let names = names(rows);
+    let heads: String = names.iter().map(|name| format!(" {name:>9}")).collect();
     println!(
-        "  {:<15} {:>9} {:>9} {:>9}  {:>9}  target",
+        "  {:<15} {:>9} {:>9} {:>9}{heads}  {:>9}  target",
         "subject", "median", "lowest", "highest", "starlings"
     );
     let ours = rows
@@ -50,7 +72,13 @@ pub fn table(workload: &Workload, rows: &[Row]) {
         let [median, lowest, highest] = line.map(|value| figure(workload.unit, value));
         let name = row.subject.name();
         let verdict = ours.map_or_else(String::new, |ours| verdict(workload, row, ours));
-        let shown = format!("  {name:<15} {median:>9} {lowest:>9} {highest:>9}  {verdict}");
+        let beside = names.iter().map(|name| {
+            let value = row.median_beside(name);
+            let shown = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+            format!(" {shown:>width$}", width = name.len().max(9))
+        });
+        let beside: String = beside.collect();
+        let shown = format!("  {name:<15} {median:>9} {lowest:>9} {highest:>9}{beside}  {verdict}");
         println!("{}", shown.trim_end());
     }
 }
@@ -90,6 +118,8 @@ fn figure(unit: Unit, value: f64) -> String {
         Unit::Bytes => format!("{value:.0} B"),
         Unit::Seconds => format!("{value:.4} s"),
         Unit::CpuMicros => format!("{value:.3} us"),
+        Unit::Ratio => format!("{value:.2}"),
+        Unit::BytesPerSecond => format!("{:.1} MB/s", value / 1e6),
         Unit::PerSecond if value >= 1e6 => format!("{:.2} M/s", value / 1e6),
         Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
     }

@@ -8,7 +8,15 @@ mod starlings;
 mod tokio;
 
 use crate::child::Result;
+use crate::cost::cpu_nanos;
+use crate::figure::Figure;
 use crate::workload::Bench;
+
+/// What goes to another actor of the same process in `latency_under_bulk`. Bytes.
+const BULK_BYTES: u32 = 100_000_000;
+
+/// So long it calls while that goes on, if it does not come to all its calls sooner.
+const CALLING_SECONDS_MAX: u64 = 10;
 
 /// How many senders `local_cast_fanin` has.
 const SENDERS: u64 = 4;
@@ -64,12 +72,15 @@ impl Subject {
     }
 
     /// Does the work once, and gives the figure in the unit of the workload.
-    pub fn measure(self, bench: Bench, count: u64) -> Result<f64> {
+    pub fn measure(self, bench: Bench, count: u64) -> Result<Figure> {
+        let is_remote = bench.is_remote();
         match self {
-            Self::Starlings => starlings::measure(bench, count),
-            Self::Tokio => tokio::measure(bench, count),
-            Self::Ractor => ractor::measure(bench, count),
-            Self::Kameo => kameo::measure(bench, count),
+            Self::Starlings if is_remote => starlings::remote::measure(bench, count),
+            Self::Starlings => starlings::measure(bench, count).map(Figure::from),
+            Self::Tokio if is_remote => tokio::tcp::measure(bench, count),
+            Self::Tokio => tokio::measure(bench, count).map(Figure::from),
+            Self::Ractor => ractor::measure(bench, count).map(Figure::from),
+            Self::Kameo => kameo::measure(bench, count).map(Figure::from),
             Self::Erlang => erlang::measure(bench, count),
             Self::RactorCluster => Err("ractor_cluster is measured by its own program".into()),
         }
@@ -91,16 +102,9 @@ fn not_measured<T>(subject: Subject, bench: Bench) -> Result<T> {
     Err(format!("{bench:?} is not measured for {}", subject.name()).into())
 }
 
-/// Processor time that the threads of this process have taken so far. Threads that ended are not
-/// in it: the runtimes measured here keep theirs. `/proc/self/stat` counts in steps of 10 ms.
+/// Processor time that this process has taken so far.
 fn cpu_micros() -> Result<f64> {
-    let mut nanos = 0;
-    for thread in std::fs::read_dir("/proc/self/task")? {
-        let schedstat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        let taken = schedstat.split(' ').next().ok_or("an empty schedstat")?;
-        nanos += taken.parse::<u64>()?;
-    }
-    Ok(nanos as f64 / 1e3)
+    Ok(cpu_nanos(std::process::id())? as f64 / 1e3)
 }
 
 /// Memory of this process that is in use.

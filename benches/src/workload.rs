@@ -17,10 +17,18 @@ pub enum Bench {
     SpawnBytes,
     /// Casts of 64 bytes to an actor of another process, until the last is handled.
     RemoteCast64,
+    /// The same with 4 KiB.
+    RemoteCast4k,
+    /// The same with 1 MiB.
+    RemoteCast1m,
     /// Request and reply over the wire, one after the other.
     RemoteCall,
+    /// The same for 64 callers at once.
+    RemoteCall64,
     /// Actors started on the other node, each called once and then told to stop.
     RemoteSpawn,
+    /// How much longer calls over the wire take while messages of 100 MB go to the same process.
+    LatencyUnderBulk,
     /// Monitors of actors of another process that is killed, until the last has ended.
     MonitorStorm,
     /// Timers set for long after, and all cancelled.
@@ -37,7 +45,14 @@ impl Bench {
     pub fn is_remote(self) -> bool {
         matches!(
             self,
-            Self::RemoteCast64 | Self::RemoteCall | Self::RemoteSpawn | Self::MonitorStorm
+            Self::RemoteCast64
+                | Self::RemoteCast4k
+                | Self::RemoteCast1m
+                | Self::RemoteCall
+                | Self::RemoteCall64
+                | Self::RemoteSpawn
+                | Self::LatencyUnderBulk
+                | Self::MonitorStorm
         )
     }
 }
@@ -45,19 +60,24 @@ impl Bench {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     PerSecond,
+    BytesPerSecond,
     Bytes,
     Seconds,
     /// Microseconds of processor time, of all threads together.
     CpuMicros,
+    /// How many times the other figure of the same subject.
+    Ratio,
 }
 
 impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Self::PerSecond => "op/s",
+            Self::BytesPerSecond => "B/s",
             Self::Bytes => "B",
             Self::Seconds => "s",
             Self::CpuMicros => "CPU us",
+            Self::Ratio => "ratio",
         }
     }
 }
@@ -100,7 +120,7 @@ const QUICK_DIVISOR: u64 = 10;
 const LOCAL: &[Subject] = &[Starlings, Tokio, Ractor, Kameo, Erlang];
 const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, Erlang];
 
-pub static WORKLOADS: [Workload; 13] = [
+pub static WORKLOADS: [Workload; 17] = [
     Workload {
         bench: Bench::LocalCast,
         name: "local_cast",
@@ -168,6 +188,24 @@ pub static WORKLOADS: [Workload; 13] = [
         ],
     },
     Workload {
+        bench: Bench::RemoteCast4k,
+        name: "remote_cast_4k",
+        row: "remote_cast_4k",
+        unit: Unit::BytesPerSecond,
+        count: 100_000,
+        subjects: REMOTE,
+        targets: &[Target::Times(Tokio, 0.7)],
+    },
+    Workload {
+        bench: Bench::RemoteCast1m,
+        name: "remote_cast_1m",
+        row: "remote_cast_1m",
+        unit: Unit::BytesPerSecond,
+        count: 500,
+        subjects: REMOTE,
+        targets: &[Target::Times(Tokio, 0.7)],
+    },
+    Workload {
         bench: Bench::RemoteCall,
         name: "remote_call",
         row: "remote_call",
@@ -177,6 +215,15 @@ pub static WORKLOADS: [Workload; 13] = [
         targets: &[Target::Times(Tokio, 0.6), Target::Times(Erlang, 1.3)],
     },
     Workload {
+        bench: Bench::RemoteCall64,
+        name: "remote_call_64",
+        row: "remote_call_64",
+        unit: Unit::PerSecond,
+        count: 128_000,
+        subjects: REMOTE,
+        targets: &[Target::Times(Tokio, 0.5), Target::Times(Erlang, 5.0)],
+    },
+    Workload {
         bench: Bench::RemoteSpawn,
         name: "remote_spawn",
         row: "remote_spawn",
@@ -184,6 +231,15 @@ pub static WORKLOADS: [Workload; 13] = [
         count: 10_000,
         subjects: &[Starlings, Erlang],
         targets: &[Target::Times(Erlang, 3.0)],
+    },
+    Workload {
+        bench: Bench::LatencyUnderBulk,
+        name: "latency_under_bulk",
+        row: "latency_under_bulk",
+        unit: Unit::Ratio,
+        count: 20_000,
+        subjects: &[Starlings, Erlang],
+        targets: &[Target::AtMost(3.0)],
     },
     Workload {
         bench: Bench::MonitorStorm,

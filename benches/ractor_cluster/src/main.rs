@@ -2,13 +2,23 @@
 //! other process.
 
 #[path = "../../src/child.rs"]
+#[allow(dead_code, reason = "the other program uses the rest")]
 mod child;
+#[path = "../../src/cost.rs"]
+mod cost;
+#[path = "../../src/figure.rs"]
+#[allow(dead_code, reason = "the other program uses the rest")]
+mod figure;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use child::{PAYLOAD, Server, check, rate, serve_at, weight};
+use child::{
+    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at, weight,
+};
+use cost::Meter;
+use figure::Figure;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call as ask, pg};
 use ractor_cluster::{NodeServer, NodeServerMessage, RactorClusterMessage, client_connect};
 
@@ -89,18 +99,27 @@ async fn serve() -> child::Result<()> {
 fn measure(bench: &str, count: &str) -> child::Result<()> {
     let (bench, count) = (bench.to_owned(), count.parse()?);
     let server = Server::start_self(&["serve"])?;
-    let address = server.address();
-    let value = child::run(async move {
+    let (address, server_id) = (server.address(), server.id());
+    let figure = child::run(async move {
         let node = node("client", 0).await?;
         client_connect(&node, address).await?;
         let sink = find_sink().await?;
         match &*bench {
-            "remote_cast_64" => cast(&sink, count).await,
-            "remote_call" => call(&sink, count).await,
+            "remote_cast_64" => cast(&sink, server_id, SMALL_BYTES, count).await,
+            "remote_cast_4k" => {
+                let figure = cast(&sink, server_id, PAGE_BYTES, count).await?;
+                Ok(figure.times(PAGE_BYTES))
+            }
+            "remote_cast_1m" => {
+                let figure = cast(&sink, server_id, LARGE_BYTES, count).await?;
+                Ok(figure.times(LARGE_BYTES))
+            }
+            "remote_call" => call(&sink, server_id, count).await,
+            "remote_call_64" => call_64(&sink, server_id, count).await,
             _ => Err(format!("{bench} is not measured for ractor_cluster").into()),
         }
     })?;
-    println!("{value}");
+    println!("{figure}");
     Ok(())
 }
 
@@ -115,8 +134,8 @@ async fn find_sink() -> child::Result<ActorRef<SinkMessage>> {
     Err("the server's actor was not found".into())
 }
 
-fn put(sink: &ActorRef<SinkMessage>) -> child::Result<()> {
-    sink.cast(SinkMessage::Put(PAYLOAD.to_vec()))
+fn put(sink: &ActorRef<SinkMessage>, payload: Vec<u8>) -> child::Result<()> {
+    sink.cast(SinkMessage::Put(payload))
         .map_err(|error| error.to_string().into())
 }
 
@@ -124,25 +143,58 @@ async fn get(sink: &ActorRef<SinkMessage>) -> child::Result<u64> {
     ask!(sink, SinkMessage::Get).map_err(|error| error.to_string().into())
 }
 
-async fn cast(sink: &ActorRef<SinkMessage>, count: u64) -> child::Result<f64> {
+async fn cast(
+    sink: &ActorRef<SinkMessage>,
+    server: u32,
+    bytes: u32,
+    count: u64,
+) -> child::Result<Figure> {
+    let payload = payload(bytes);
+    let meter = Meter::start(server)?;
     let start = Instant::now();
     for _ in 0..count {
-        put(sink)?;
+        put(sink, payload.clone())?;
     }
     let sum = get(sink).await?;
     let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&payload))?;
+    Ok(figure)
 }
 
-async fn call(sink: &ActorRef<SinkMessage>, count: u64) -> child::Result<f64> {
-    put(sink)?;
+async fn call(sink: &ActorRef<SinkMessage>, server: u32, count: u64) -> child::Result<Figure> {
+    let payload = payload(SMALL_BYTES);
+    put(sink, payload.clone())?;
+    let meter = Meter::start(server)?;
     let start = Instant::now();
+    let sum = total(sink.clone(), count).await?;
+    let rate = rate(count, start);
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&payload))?;
+    Ok(figure)
+}
+
+async fn call_64(sink: &ActorRef<SinkMessage>, server: u32, count: u64) -> child::Result<Figure> {
+    let payload = payload(SMALL_BYTES);
+    put(sink, payload.clone())?;
+    let meter = Meter::start(server)?;
+    let start = Instant::now();
+    let callers = (0..CALLERS).map(|_| tokio::spawn(total(sink.clone(), count / CALLERS)));
     let mut sum = 0;
-    for _ in 0..count {
-        sum += get(sink).await?;
+    for caller in callers.collect::<Vec<_>>() {
+        sum += caller.await??;
     }
     let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&payload))?;
+    Ok(figure)
+}
+
+/// The sum of the answers to `count` calls.
+async fn total(sink: ActorRef<SinkMessage>, count: u64) -> child::Result<u64> {
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += get(&sink).await?;
+    }
+    Ok(sum)
 }

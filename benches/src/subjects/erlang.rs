@@ -1,16 +1,19 @@
 //! Erlang/OTP, if it is installed. What it does stands in `erlang/`.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::child::{Result, Server, WORKERS};
+use crate::child::{Result, Server, WORKERS, check};
+use crate::cost::Meter;
+use crate::figure::Figure;
 use crate::workload::{Bench, WORKLOADS};
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench.erl"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_bulk.erl"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_child.erl"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_monitors.erl"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/erlang/bench_supervision.erl"),
@@ -23,7 +26,7 @@ pub fn is_installed() -> bool {
     std::env::split_paths(&path).any(|folder| folder.join("erl").is_file())
 }
 
-pub fn measure(bench: Bench, count: u64) -> Result<f64> {
+pub fn measure(bench: Bench, count: u64) -> Result<Figure> {
     let workload = WORKLOADS.iter().find(|workload| workload.bench == bench);
     let name = workload.ok_or("not a workload")?.name;
     let code = Code::compile()?;
@@ -42,11 +45,35 @@ pub fn measure(bench: Bench, count: u64) -> Result<f64> {
     let mut client = epmd.node(&code.folder, "client@localhost");
     client.args(["-eval", &run]);
     if bench == Bench::MonitorStorm {
-        return seconds_since_kill(&mut client, &mut server);
+        return Ok(seconds_since_kill(&mut client, &mut server)?.into());
     }
-    let value = figure(&mut client);
-    drop(server);
-    value
+    if bench == Bench::LatencyUnderBulk {
+        return figure(&mut client);
+    }
+    metered(&mut client, &server, count)
+}
+
+/// The client says when it is ready and when it is done, and waits for an answer each time, so that
+/// its costs can be read from outside.
+fn metered(client: &mut Command, server: &Server, count: u64) -> Result<Figure> {
+    let client = client.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut client = client.spawn()?;
+    let mut stdin = client.stdin.take().ok_or("no standard input")?;
+    let mut stdout = BufReader::new(client.stdout.take().ok_or("no standard output")?);
+    let mut printed = String::new();
+    stdout.read_line(&mut printed)?;
+    check("the first line", printed.trim(), "ready")?;
+    let meter = Meter::start_of(client.id(), server.id())?;
+    stdin.write_all(b"go\n")?;
+    printed.clear();
+    stdout.read_line(&mut printed)?;
+    let figure = meter.stop(Figure::parse(&printed)?, count)?;
+    drop(stdin);
+    let status = client.wait()?;
+    if !status.success() {
+        return Err(format!("erl ended with {status}").into());
+    }
+    Ok(figure)
 }
 
 /// Kills the server once the client says that all monitors are there. The client then prints when
@@ -81,12 +108,12 @@ fn erl(code: &Path) -> Command {
     erl
 }
 
-fn figure(erl: &mut Command) -> Result<f64> {
+fn figure(erl: &mut Command) -> Result<Figure> {
     let output = erl.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("erl ended with {}", output.status).into());
     }
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+    Figure::parse(&String::from_utf8(output.stdout)?)
 }
 
 /// The compiled module, in a folder that goes when this does.

@@ -44,13 +44,7 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
         Bench::SupervisorRestart => child::run(supervision::restart(count)),
-        Bench::RemoteCast64
-        | Bench::RemoteCall
-        | Bench::RemoteSpawn
-        | Bench::MonitorStorm
-        | Bench::TimersSet
-        | Bench::TimersFire
-        | Bench::SupervisorChildren => not_measured(Subject::Kameo, bench),
+        _ => not_measured(Subject::Kameo, bench),
     }
 }
 

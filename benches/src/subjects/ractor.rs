@@ -45,14 +45,7 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::LocalCall => child::run(call(count)),
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
-        Bench::RemoteCast64
-        | Bench::RemoteCall
-        | Bench::RemoteSpawn
-        | Bench::MonitorStorm
-        | Bench::TimersSet
-        | Bench::TimersFire
-        | Bench::SupervisorRestart
-        | Bench::SupervisorChildren => not_measured(Subject::Ractor, bench),
+        _ => not_measured(Subject::Ractor, bench),
     }
 }
 

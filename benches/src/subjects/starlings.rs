@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use starlings::prelude::*;
 
-use super::{SENDERS, bytes_each, resident_bytes};
+use super::{SENDERS, Subject, bytes_each, not_measured, resident_bytes};
 use crate::child::{self, check, rate};
 use crate::workload::Bench;
 
@@ -44,9 +44,7 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::TimersFire => child::run(timers::fire(count)),
         Bench::SupervisorRestart => child::run(supervision::restart(count)),
         Bench::SupervisorChildren => child::run(supervision::children(count)),
-        Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn | Bench::MonitorStorm => {
-            remote::measure(bench, count)
-        }
+        _ => not_measured(Subject::Starlings, bench),
     }
 }
 

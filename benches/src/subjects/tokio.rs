@@ -47,12 +47,9 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
         Bench::LocalCall => child::run(call(count)),
         Bench::Spawn => child::run(spawn(count)),
         Bench::SpawnBytes => child::run(spawn_bytes(count)),
-        Bench::RemoteCast64 | Bench::RemoteCall | Bench::RemoteSpawn => tcp::measure(bench, count),
         Bench::TimersSet => child::run(timers::set(count)),
         Bench::TimersFire => child::run(timers::fire(count)),
-        Bench::MonitorStorm | Bench::SupervisorRestart | Bench::SupervisorChildren => {
-            not_measured(Subject::Tokio, bench)
-        }
+        _ => not_measured(Subject::Tokio, bench),
     }
 }
 

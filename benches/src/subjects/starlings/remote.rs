@@ -1,13 +1,20 @@
 //! Two Starlings nodes in two processes. The client spawns the actor on the server's node.
 
+mod bulk;
+
 use std::time::Instant;
 
 use bytes::Bytes;
 use starlings::prelude::*;
-use starlings::{CastError, NodeId};
+use starlings::{CallError, CastError, NodeId};
 
 use super::{PATIENCE, monitors};
-use crate::child::{self, PAYLOAD, Server, check, rate, serve_at, weight};
+use crate::child::{
+    self, CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at,
+    weight,
+};
+use crate::cost::Meter;
+use crate::figure::Figure;
 use crate::subjects::{Subject, not_measured};
 use crate::workload::Bench;
 
@@ -48,66 +55,138 @@ pub fn serve() -> child::Result<()> {
     })
 }
 
-pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
-    let mut server = Server::start_self(&["serve", "starlings"])?;
-    let address = server.address();
+pub fn measure(bench: Bench, count: u64) -> child::Result<Figure> {
+    let server = Server::start_self(&["serve", "starlings"])?;
     child::run(async move {
         let node = node("client@localhost").await?;
         let place: NodeId = SERVER.parse()?;
-        node.connect(&place, Some(&address)).await?;
+        node.connect(&place, Some(&server.address())).await?;
+        let mut pair = Pair {
+            node,
+            place,
+            server,
+        };
         match bench {
-            Bench::RemoteCast64 => cast(&node, &place, count).await,
-            Bench::RemoteCall => call(&node, &place, count).await,
-            Bench::RemoteSpawn => spawn(&node, &place, count).await,
-            Bench::MonitorStorm => monitors::storm(&node, &place, &mut server, count).await,
+            Bench::RemoteCast64 => pair.cast(SMALL_BYTES, count).await,
+            Bench::RemoteCast4k => Ok(pair.cast(PAGE_BYTES, count).await?.times(PAGE_BYTES)),
+            Bench::RemoteCast1m => Ok(pair.cast(LARGE_BYTES, count).await?.times(LARGE_BYTES)),
+            Bench::RemoteCall => pair.call(count).await,
+            Bench::RemoteCall64 => pair.call_64(count).await,
+            Bench::RemoteSpawn => pair.spawn(count).await,
+            Bench::LatencyUnderBulk => bulk::latency(&pair, count).await,
+            Bench::MonitorStorm => {
+                let Pair {
+                    node,
+                    place,
+                    server,
+                } = &mut pair;
+                Ok(monitors::storm(node, place, server, count).await?.into())
+            }
             _ => not_measured(Subject::Starlings, bench),
         }
     })
 }
 
-async fn cast(node: &Node, place: &NodeId, count: u64) -> child::Result<f64> {
-    let sink = node.on(place).spawn::<Sink>(()).await?;
-    let payload = Bytes::from_static(&PAYLOAD);
-    let start = Instant::now();
-    for _ in 0..count {
-        match sink.put(payload.clone()) {
-            Err(CastError::Overloaded) => {
-                sink.cast_wait(SinkMessage::Put {
-                    payload: payload.clone(),
-                })
-                .await?;
-            }
-            sent => sent?,
-        }
-    }
-    let sum = sink.get().timeout(PATIENCE).await?;
-    let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
+/// The client's node, and the other one.
+struct Pair {
+    node: Node,
+    place: NodeId,
+    server: Server,
 }
 
-async fn call(node: &Node, place: &NodeId, count: u64) -> child::Result<f64> {
-    let sink = node.on(place).spawn::<Sink>(()).await?;
-    sink.put(Bytes::from_static(&PAYLOAD))?;
-    let start = Instant::now();
+impl Pair {
+    async fn sink(&self) -> child::Result<Pid<Sink>> {
+        Ok(self.node.on(&self.place).spawn::<Sink>(()).await?)
+    }
+
+    async fn cast(&self, bytes: u32, count: u64) -> child::Result<Figure> {
+        let sink = self.sink().await?;
+        let payload = Bytes::from(payload(bytes));
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        for _ in 0..count {
+            put(&sink, payload.clone()).await?;
+        }
+        let sum = sum_behind(&sink).await?;
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
+    }
+
+    async fn call(&self, count: u64) -> child::Result<Figure> {
+        let sink = self.sink().await?;
+        let payload = Bytes::from(payload(SMALL_BYTES));
+        sink.put(payload.clone())?;
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        let sum = total(sink, count).await?;
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
+    }
+
+    async fn call_64(&self, count: u64) -> child::Result<Figure> {
+        let sink = self.sink().await?;
+        let payload = Bytes::from(payload(SMALL_BYTES));
+        sink.put(payload.clone())?;
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        let callers = (0..CALLERS).map(|_| tokio::spawn(total(sink.clone(), count / CALLERS)));
+        let mut sum = 0;
+        for caller in callers.collect::<Vec<_>>() {
+            sum += caller.await??;
+        }
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
+    }
+
+    async fn spawn(&self, count: u64) -> child::Result<Figure> {
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        let mut sum = 0;
+        for _ in 0..count {
+            let sink = self.sink().await?;
+            sum += sink.get().await? + 1;
+            self.node.stop(&sink, ExitReason::Normal);
+        }
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the answers", sum, count)?;
+        Ok(figure)
+    }
+}
+
+/// Waits for room only if there is none.
+async fn put(sink: &Pid<Sink>, payload: Bytes) -> Result<(), CastError> {
+    match sink.put(payload.clone()) {
+        Err(CastError::Overloaded) => sink.cast_wait(SinkMessage::Put { payload }).await,
+        sent => sent,
+    }
+}
+
+/// The sum when all casts are handled. A call to who is sent long messages waits for room behind
+/// them by an empty cast, which adds nothing.
+async fn sum_behind(sink: &Pid<Sink>) -> child::Result<u64> {
+    loop {
+        match sink.get().timeout(PATIENCE).await {
+            Err(CallError::Overloaded) => {
+                let payload = Bytes::new();
+                sink.cast_wait(SinkMessage::Put { payload }).await?;
+            }
+            answered => return Ok(answered?),
+        }
+    }
+}
+
+/// The sum of the answers to `count` calls.
+async fn total(sink: Pid<Sink>, count: u64) -> child::Result<u64> {
     let mut sum = 0;
     for _ in 0..count {
         sum += sink.get().await?;
     }
-    let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
-}
-
-async fn spawn(node: &Node, place: &NodeId, count: u64) -> child::Result<f64> {
-    let start = Instant::now();
-    let mut sum = 0;
-    for _ in 0..count {
-        let sink = node.on(place).spawn::<Sink>(()).await?;
-        sum += sink.get().await? + 1;
-        node.stop(&sink, ExitReason::Normal);
-    }
-    let rate = rate(count, start);
-    check("the answers", sum, count)?;
-    Ok(rate)
+    Ok(sum)
 }

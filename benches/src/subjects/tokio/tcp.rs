@@ -8,7 +8,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::child::{self, PAYLOAD, Server, check, rate, serve_at, weight};
+use crate::child::{
+    self, CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at,
+    weight,
+};
+use crate::cost::Meter;
+use crate::figure::Figure;
 use crate::subjects::{Subject, not_measured};
 use crate::workload::Bench;
 
@@ -72,6 +77,13 @@ impl Reader {
         }
     }
 
+    /// Whether the next frame is there as a whole.
+    fn has_frame(&self) -> bool {
+        let frames = &self.buffer[self.start..];
+        let first = frames.split_first_chunk::<LENGTH_BYTES>();
+        first.is_some_and(|(length, rest)| rest.len() >= u32::from_le_bytes(*length) as usize)
+    }
+
     /// A frame that is there as a whole.
     fn take(&mut self) -> child::Result<Option<Frame>> {
         let Some((length, rest)) = self.buffer[self.start..].split_first_chunk::<LENGTH_BYTES>()
@@ -126,7 +138,10 @@ async fn sum_up(socket: TcpStream) -> child::Result<()> {
             Frame::Put(payload) => sum += weight(&payload),
             Frame::Get => {
                 writer.put(&Frame::Sum(sum)).await?;
-                writer.flush().await?;
+                // Requests that came together are answered together.
+                if !reader.has_frame() {
+                    writer.flush().await?;
+                }
             }
             Frame::Sum(_) => return Err("a sum sent to the server".into()),
         }
@@ -134,50 +149,100 @@ async fn sum_up(socket: TcpStream) -> child::Result<()> {
     Ok(())
 }
 
-pub fn measure(bench: Bench, count: u64) -> child::Result<f64> {
+pub fn measure(bench: Bench, count: u64) -> child::Result<Figure> {
     let server = Server::start_self(&["serve", "tokio"])?;
-    let address = server.address();
     child::run(async move {
-        let (mut reader, mut writer) = split(TcpStream::connect(address).await?)?;
+        let (reader, writer) = split(TcpStream::connect(server.address()).await?)?;
+        let mut pair = Pair {
+            reader,
+            writer,
+            server,
+        };
         match bench {
-            Bench::RemoteCast64 => cast(&mut reader, &mut writer, count).await,
-            Bench::RemoteCall => call(&mut reader, &mut writer, count).await,
+            Bench::RemoteCast64 => pair.cast(SMALL_BYTES, count).await,
+            Bench::RemoteCast4k => Ok(pair.cast(PAGE_BYTES, count).await?.times(PAGE_BYTES)),
+            Bench::RemoteCast1m => Ok(pair.cast(LARGE_BYTES, count).await?.times(LARGE_BYTES)),
+            Bench::RemoteCall => pair.call(count).await,
+            Bench::RemoteCall64 => pair.call_pipelined(count).await,
             _ => not_measured(Subject::Tokio, bench),
         }
     })
 }
 
-async fn get(reader: &mut Reader, writer: &mut Writer) -> child::Result<u64> {
-    writer.put(&Frame::Get).await?;
-    writer.flush().await?;
-    match reader.next().await? {
-        Some(Frame::Sum(sum)) => Ok(sum),
-        Some(Frame::Put(_) | Frame::Get) | None => Err("no sum from the server".into()),
-    }
+/// The client's end.
+struct Pair {
+    reader: Reader,
+    writer: Writer,
+    server: Server,
 }
 
-async fn cast(reader: &mut Reader, writer: &mut Writer, count: u64) -> child::Result<f64> {
-    let payload = Bytes::from_static(&PAYLOAD);
-    let start = Instant::now();
-    for _ in 0..count {
-        writer.put(&Frame::Put(payload.clone())).await?;
+impl Pair {
+    async fn cast(&mut self, bytes: u32, count: u64) -> child::Result<Figure> {
+        let payload = Bytes::from(payload(bytes));
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        for _ in 0..count {
+            self.writer.put(&Frame::Put(payload.clone())).await?;
+        }
+        let sum = self.get().await?;
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
     }
-    let sum = get(reader, writer).await?;
-    let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
-}
 
-async fn call(reader: &mut Reader, writer: &mut Writer, count: u64) -> child::Result<f64> {
-    writer
-        .put(&Frame::Put(Bytes::from_static(&PAYLOAD)))
-        .await?;
-    let start = Instant::now();
-    let mut sum = 0;
-    for _ in 0..count {
-        sum += get(reader, writer).await?;
+    async fn call(&mut self, count: u64) -> child::Result<Figure> {
+        let payload = Bytes::from(payload(SMALL_BYTES));
+        self.writer.put(&Frame::Put(payload.clone())).await?;
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        let mut sum = 0;
+        for _ in 0..count {
+            sum += self.get().await?;
+        }
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
     }
-    let rate = rate(count, start);
-    check("the sum", sum, count * weight(&PAYLOAD))?;
-    Ok(rate)
+
+    /// Always has as many requests on their way as the others have callers.
+    async fn call_pipelined(&mut self, count: u64) -> child::Result<Figure> {
+        let payload = Bytes::from(payload(SMALL_BYTES));
+        self.writer.put(&Frame::Put(payload.clone())).await?;
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        for _ in 0..CALLERS {
+            self.writer.put(&Frame::Get).await?;
+        }
+        self.writer.flush().await?;
+        let (mut asked, mut sum) = (CALLERS, 0);
+        for _ in 0..count {
+            sum += self.answer().await?;
+            if asked < count {
+                self.writer.put(&Frame::Get).await?;
+                asked += 1;
+            }
+            if !self.reader.has_frame() {
+                self.writer.flush().await?;
+            }
+        }
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the sum", sum, count * weight(&payload))?;
+        Ok(figure)
+    }
+
+    async fn get(&mut self) -> child::Result<u64> {
+        self.writer.put(&Frame::Get).await?;
+        self.writer.flush().await?;
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> child::Result<u64> {
+        match self.reader.next().await? {
+            Some(Frame::Sum(sum)) => Ok(sum),
+            Some(Frame::Put(_) | Frame::Get) | None => Err("no sum from the server".into()),
+        }
+    }
 }
