@@ -235,6 +235,10 @@ impl Outlet for Session {
         urgency: Urgency,
         encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
     ) -> Result<(), OutletError> {
+        // Before it is encoded, which for a long message is most of the work.
+        if urgency == Urgency::Refusable && self.bulk.refuses(lane.0) {
+            return Err(OutletError::Overloaded);
+        }
         let appended = with_buffer(|envelope| match encode(envelope) {
             Ok(()) => self.append(lane, urgency, envelope),
             Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),

@@ -35,6 +35,15 @@ impl Bulk {
         self.any.load(Ordering::Acquire) && self.outgoing.lock().has(key)
     }
 
+    /// Whether a message with this key that may be refused would be, whatever its size.
+    pub(super) fn refuses(&self, key: u64) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let outgoing = self.outgoing.lock();
+        outgoing.has(key) && outgoing.bytes() >= BULK_BYTES_SOFT
+    }
+
     /// Appends a message, to be delivered after what went by `lane`, its user lane, until now.
     pub(super) fn push(
         &self,

@@ -16,8 +16,9 @@ use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
 /// `keep` or `session`.
 ///
 /// Dropping such a future is safe at any point: that dial fails, that session goes down. A dropped
-/// listener is started again with [`Transport::drive_listener`], a dropped membership with
-/// [`Transport::drive_membership`].
+/// listener is started again with
+/// [`Transport::drive_listener`](super::Transport::drive_listener), a dropped membership with
+/// [`Transport::drive_membership`](super::Transport::drive_membership).
 pub type Spawner = Arc<dyn Fn(&'static str, BoxFuture<'static, ()>) + Send + Sync>;
 
 /// Which peers a node talks to, by name.
