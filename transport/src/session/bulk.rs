@@ -37,7 +37,8 @@ impl Bulk {
 
     /// Whether a message with this key that may be refused would be, whatever its size.
     pub(super) fn refuses(&self, key: u64) -> bool {
-        if !self.any.load(Ordering::Acquire) {
+        // Once it is closed there is nothing to wait for: that it is shows when it is pushed.
+        if !self.any.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
             return false;
         }
         let outgoing = self.outgoing.lock();

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use starlings_runtime::{LaneKey, Outlet, OutletError, Urgency};
+use starlings_runtime::{DownReason, LaneKey, Outlet, OutletError, Urgency};
 
 use super::TransportConfig;
 use crate::frame::ENVELOPE_BYTES_MAX;
+use crate::pipe::MemoryNetwork;
 use crate::proto::bulk::MESSAGE_BYTES_MAX;
-use crate::testing::{Event, Net, Node};
+use crate::testing::{Event, Net, Node, PATIENCE};
 
 async fn pair(net: &Net, user_lanes: [u8; 2]) -> (Node, Node) {
     let start = async |name, user_lanes| {
@@ -127,6 +128,27 @@ async fn encoding_may_send_by_the_same_lane() {
     outlet.send(LaneKey(1), Urgency::Refusable, &mut encode).unwrap();
     b.sees("both", |events| events.len() == 3).await;
     assert_eq!(delivered(&b), [&b"inner"[..], &b"outer"[..]]);
+}
+
+/// Goal: who waits for room hears of the end, and does not try for ever.
+#[tokio::test]
+async fn who_waits_for_room_hears_of_the_end() {
+    let network = MemoryNetwork::default();
+    let (a, b) = pair(&Net::Memory(network.clone()), [1, 1]).await;
+    network.silence("a", "b");
+    let (outlet, long) = (a.outlet(&b), message(1, 0, 1 << 20));
+    let send = || {
+        outlet.send(LaneKey(1), Urgency::Refusable, &mut |out| {
+            out.extend_from_slice(&long);
+            Ok(())
+        })
+    };
+    let mut sent = (0..100).map(|_| send());
+    assert_eq!(sent.find(Result::is_err), Some(Err(OutletError::Overloaded)));
+    let waits = Arc::clone(&outlet).ready(LaneKey(1));
+    outlet.close(DownReason::Closed);
+    tokio::time::timeout(PATIENCE, waits).await.expect("nobody waits for a session that is over");
+    assert_eq!(send(), Err(OutletError::Closed));
 }
 
 #[tokio::test]
