@@ -112,8 +112,8 @@ impl Outgoing {
         self.bytes
     }
 
-    /// Appends a message to the stream of its key, which begins with it if there is none; then `after`
-    /// says what the receiver is to deliver first.
+    /// Appends a message to the stream of its key, which begins with it if there is none; `after` says
+    /// what the receiver is to deliver first.
     pub fn push(&mut self, key: u64, after: Option<After>, bytes: Vec<u8>) {
         let number = self.next_message;
         self.next_message = number.wrapping_add(1);

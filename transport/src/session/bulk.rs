@@ -68,9 +68,10 @@ impl Bulk {
         if outgoing.bytes() + bytes > BULK_BYTES_HARD {
             return Err(AppendError::Overflowed);
         }
-        let begins = !outgoing.has(key);
-        let after = begins.then(|| After { lane: at, frames: lane.frames_so_far() });
-        outgoing.push(key, after, message);
+        // For those behind the first one too: when another sender began the stream, this one may have
+        // been on its way into the user lane.
+        let after = After { lane: at, frames: lane.frames_so_far() };
+        outgoing.push(key, Some(after), message);
         self.any.store(true, Ordering::Release);
         Ok(())
     }

@@ -587,9 +587,8 @@ impl Node {
             let envelope = Envelope { from, to, receiver, number: *number, place };
             if is_long || live.outgoing.has(receiver) {
                 let frames = live.lanes[usize::from(lane)].out_seq;
-                let begins = !live.outgoing.has(receiver);
                 let bytes = vec![0; if is_long { LONG_BYTES } else { 10 }];
-                live.outgoing.push(receiver, begins.then_some(After { lane, frames }), bytes);
+                live.outgoing.push(receiver, Some(After { lane, frames }), bytes);
                 live.long.push_back((live.sent_long, envelope));
                 live.sent_long += 1;
             } else {
