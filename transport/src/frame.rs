@@ -69,11 +69,14 @@ pub(crate) fn begin(bytes: &mut Vec<u8>) -> usize {
 
 /// The header of a frame with a body of so many bytes.
 pub(crate) fn header(body_bytes: usize, seq: u32, kind: FrameKind) -> [u8; HEADER_BYTES] {
+    header_of(body_bytes, seq.to_le_bytes(), kind.byte())
+}
+
+fn header_of(body_bytes: usize, [s0, s1, s2, s3]: [u8; 4], kind: u8) -> [u8; HEADER_BYTES] {
     debug_assert!(body_bytes <= FRAME_BYTES_MAX);
     let length = u32::try_from(body_bytes + HEADER_BYTES - LENGTH_BYTES).unwrap_or(u32::MAX);
     let [l0, l1, l2, l3] = length.to_le_bytes();
-    let [s0, s1, s2, s3] = seq.to_le_bytes();
-    [l0, l1, l2, l3, s0, s1, s2, s3, kind.byte()]
+    [l0, l1, l2, l3, s0, s1, s2, s3, kind]
 }
 
 /// Bit of the kind's byte: the body is packed.
@@ -82,9 +85,7 @@ pub(crate) const PACKED: u8 = 0x80;
 /// The header of a frame whose body was packed to so many bytes.
 pub(crate) fn packed_header(raw: &[u8; HEADER_BYTES], body_bytes: usize) -> [u8; HEADER_BYTES] {
     let [.., s0, s1, s2, s3, kind] = *raw;
-    let length = u32::try_from(body_bytes + HEADER_BYTES - LENGTH_BYTES).unwrap_or(u32::MAX);
-    let [l0, l1, l2, l3] = length.to_le_bytes();
-    [l0, l1, l2, l3, s0, s1, s2, s3, kind | PACKED]
+    header_of(body_bytes, [s0, s1, s2, s3], kind | PACKED)
 }
 
 /// Splits the first whole frame off: its header, its body, and what follows.

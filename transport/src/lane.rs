@@ -12,6 +12,7 @@ use starlings_runtime::{OutletError, Urgency};
 use tokio::sync::Notify;
 
 use crate::frame::{self, FRAME_BYTES_FULL, HEADER_BYTES};
+use crate::until::until;
 use crate::wire::FrameKind;
 
 #[cfg(test)]
@@ -161,15 +162,7 @@ impl Lane {
 
     /// Waits until the lane is below its soft limit, or closed.
     pub(crate) async fn ready(&self) {
-        loop {
-            let mut room = std::pin::pin!(self.room.notified());
-            // Before the check: room made between check and wait is not missed.
-            room.as_mut().enable();
-            if self.has_room() {
-                return;
-            }
-            room.await;
-        }
+        until(&self.room, || self.has_room()).await;
     }
 
     /// Waits until there may be work.

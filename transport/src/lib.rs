@@ -42,6 +42,7 @@ mod session;
 mod testing;
 mod threads;
 mod transport;
+mod until;
 
 pub use cookie::{Cookie, Prover};
 pub use frame::{ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, READ_BYTES};

@@ -105,18 +105,11 @@ impl Session {
 
     fn perform(&self, output: &Output) {
         match output {
-            Output::Heartbeat => {
-                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
-                    // Refused only if the lane is at its end, or so full that it speaks anyway.
-                    let _ = control.say(FrameKind::Heartbeat, &[]);
-                }
-            }
+            // Refused only if the lane is at its end, or so full that it speaks anyway.
+            Output::Heartbeat => drop(self.say(FrameKind::Heartbeat, &[])),
             Output::Pulse(new) => {
                 let body = postcard::to_allocvec(new).unwrap_or_default();
-                if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE)) {
-                    // Refused only if the lane is at its end.
-                    let _ = control.say(FrameKind::Pulse, &body);
-                }
+                drop(self.say(FrameKind::Pulse, &body));
             }
             Output::Goodbye(goodbye) => {
                 let body = postcard::to_allocvec(goodbye).unwrap_or_default();
@@ -150,11 +143,15 @@ impl Session {
     /// Tells the peer that a message of the bulk lane is delivered.
     fn confirm(&self, message: u32) {
         let body = postcard::to_allocvec(&message).unwrap_or_default();
-        if let Some(control) = self.lanes.get(usize::from(CONTROL_LANE))
-            && control.say(FrameKind::Delivered, &body) == Err(AppendError::Overflowed)
-        {
+        if self.say(FrameKind::Delivered, &body) == Err(AppendError::Overflowed) {
             self.handle(Input::Overflowed);
         }
+    }
+
+    /// Appends a frame to the control lane.
+    fn say(&self, kind: FrameKind, body: &[u8]) -> Result<(), AppendError> {
+        let control = self.lanes.get(usize::from(CONTROL_LANE));
+        control.map_or(Ok(()), |control| control.say(kind, body))
     }
 
     /// Waits until the session is closed.

@@ -23,6 +23,7 @@ use crate::proto::peers::Input;
 use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
 use crate::threads::Threads;
+use crate::until::until;
 use crate::wire::LANES_MIN;
 
 #[cfg(test)]
@@ -307,17 +308,7 @@ pub(crate) fn disconnect<R: Receiver>(hub: &Arc<Hub<R>>, node: &NodeId) -> bool 
 
 pub(crate) async fn shut_down<R: Receiver>(hub: Arc<Hub<R>>) {
     hub.stop();
-    let idle = async {
-        loop {
-            let mut ended = std::pin::pin!(hub.ended.notified());
-            // Before the check: a session that ends in between is not missed.
-            ended.as_mut().enable();
-            if hub.is_idle() {
-                return;
-            }
-            ended.await;
-        }
-    };
+    let idle = until(&hub.ended, || hub.is_idle());
     // Each session takes the grace time at most.
     if timeout(2 * GRACE, idle).await.is_err() {
         tracing::warn!("sessions are left after shutdown");

@@ -5,6 +5,7 @@ use starlings_runtime::NodeId;
 use super::Hub;
 use crate::receiver::Receiver;
 use crate::transport::AutoConnect;
+use crate::until::until;
 
 /// Addresses that a node remembers. Beyond that, those learnt of new nodes are not remembered, and
 /// connecting to them takes an address. 16 times the largest cluster we mean to run.
@@ -57,14 +58,6 @@ impl<R: Receiver> Hub<R> {
 
     /// Waits until there is no session with the node.
     pub(crate) async fn lost(&self, node: &NodeId) {
-        loop {
-            let mut ended = std::pin::pin!(self.ended.notified());
-            // Before the check: a session that ends in between is not missed.
-            ended.as_mut().enable();
-            if !self.is_connected(node) {
-                return;
-            }
-            ended.await;
-        }
+        until(&self.ended, || !self.is_connected(node)).await;
     }
 }

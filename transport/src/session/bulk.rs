@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::lane::{AppendError, Lane};
 use crate::proto::bulk::{MESSAGE_BYTES_MAX, Outgoing, Piece};
+use crate::until::until;
 use crate::wire::After;
 
 /// Above this, long messages that may be refused are. Bytes that wait; one message is always taken, so
@@ -113,16 +114,8 @@ impl Bulk {
 
     /// Waits until it is below its soft limit, or closed.
     pub(super) async fn ready(&self) {
-        loop {
-            let mut room = std::pin::pin!(self.room.notified());
-            // Before the check: room made between check and wait is not missed.
-            room.as_mut().enable();
-            let is_full = || self.outgoing.lock().bytes() >= BULK_BYTES_SOFT;
-            if self.closed.load(Ordering::Acquire) || !is_full() {
-                return;
-            }
-            room.await;
-        }
+        let is_full = || self.outgoing.lock().bytes() >= BULK_BYTES_SOFT;
+        until(&self.room, || self.closed.load(Ordering::Acquire) || !is_full()).await;
     }
 }
 
@@ -142,14 +135,7 @@ impl Progress {
 
     /// Waits until that many are, modulo 2^32.
     pub(super) async fn reaches(&self, frames: u32) {
-        loop {
-            let mut moved = std::pin::pin!(self.moved.notified());
-            moved.as_mut().enable();
-            let ahead = self.frames.load(Ordering::Acquire).wrapping_sub(frames);
-            if ahead < u32::MAX / 2 {
-                return;
-            }
-            moved.await;
-        }
+        let ahead = || self.frames.load(Ordering::Acquire).wrapping_sub(frames);
+        until(&self.moved, || ahead() < u32::MAX / 2).await;
     }
 }

@@ -1,5 +1,6 @@
 //! The task that reads one lane, and hands envelopes straight to the runtime.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::io::AsyncRead;
@@ -57,8 +58,8 @@ pub(super) async fn drive_reader<R: Receiver>(
             session.handle(Input::Heard);
         }
         match deliver_all(&delivery, lane, &mut inflow).await {
-            Ok(Next::End) => return,
-            Ok(Next::Frames | Next::Pause | Next::Whole(_)) => {}
+            Ok(ControlFlow::Break(())) => return,
+            Ok(ControlFlow::Continue(())) => {}
             Err(why) => {
                 tracing::warn!(peer = %delivery.peer.node, lane, why, "protocol violated");
                 return session.handle(Input::Violated(why));
@@ -67,17 +68,18 @@ pub(super) async fn drive_reader<R: Receiver>(
     }
 }
 
-/// Handles all frames that are there.
+/// Handles all frames that are there. A break: that were the last ones of the lane.
 async fn deliver_all<R: Receiver>(
     delivery: &Delivery<R>,
     lane: u8,
     inflow: &mut Inflow,
-) -> Result<Next, String> {
+) -> Result<ControlFlow<()>, String> {
     loop {
         match deliver_some(delivery, lane, inflow)? {
             Next::Whole(whole) => deliver_whole(delivery, whole).await?,
             Next::Pause => tokio::task::yield_now().await,
-            next @ (Next::Frames | Next::End) => return Ok(next),
+            Next::Frames => return Ok(ControlFlow::Continue(())),
+            Next::End => return Ok(ControlFlow::Break(())),
         }
     }
 }
