@@ -7,7 +7,7 @@ mod options;
 
 use concrete::concrete;
 pub(crate) use evolve::Evolves;
-use evolve::{evolves, take_evolve};
+use evolve::{Evolve, check_evolve, evolves, take_evolve};
 use mark::{Guard, Mark, take_mark};
 pub(crate) use options::Options;
 use proc_macro2::{Span, TokenStream};
@@ -84,17 +84,14 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> Result<Actor> {
         let evolve = take_evolve(item)?;
         let item = &concrete(item, &ty)?;
         let name = item.sig.ident.to_string();
-        let evolves = match evolve {
-            Some(_) => evolves(evolve, mark.as_ref().map(|(mark, _)| *mark), &function(item)?)?,
-            None => None,
-        };
+        check_evolve(evolve.as_ref(), mark.as_ref().map(|(mark, _)| *mark))?;
         match (mark, name.as_str()) {
             (Some((Mark::Info, Guard(Some(guard)))), _) => {
                 let help = "an #[info] method has no guard: events are handled as they come";
                 return Err(Error::new(guard.span(), help));
             }
             (Some((Mark::Info, Guard(None))), _) => infos.push(info(item)?),
-            (Some((mark, guard)), _) => methods.push(method(item, mark, guard, evolves)?),
+            (Some((mark, guard)), _) => methods.push(method(item, mark, guard, evolve)?),
             (None, "init") => init = Some(self::init(item)?),
             (None, "terminate") => terminate = Some(self::terminate(item)?),
             (None, _) => {}
@@ -133,9 +130,10 @@ fn method(
     item: &ImplItemFn,
     mark: Mark,
     Guard(guard): Guard,
-    evolves: Option<Evolves>,
+    evolve: Option<Evolve>,
 ) -> Result<Method> {
     let function = function(item)?;
+    let evolves = evolve.map(|evolve| evolves(evolve, &function)).transpose()?;
     needs_self(&function, "a #[cast] or #[call] method")?;
     let reply = function.params.iter().find_map(|param| match param {
         Param::Reply(ty) => Some(ty.clone()),

@@ -62,8 +62,7 @@ impl<A: Actor> ActorCell<A> {
         let decode = || self.decode(call, Some(RemoteReply(Arc::clone(back))));
         let outcome = decoding::decode_from(source, decode).and_then(|message| {
             if drops::<A>() {
-                let pushed = self.mailbox.push_sized(message, self.trace(), call.1.len());
-                self.settle(pushed).map_err(|refused| self.refused(&refused))?;
+                self.push_sized(message, call.1.len())?;
                 return Ok(Verdict::Go);
             }
             let arrival = Arrival { peer: source.from, key: to, bytes: call.1.len() };
@@ -85,11 +84,8 @@ impl<A: Actor> ActorCell<A> {
     /// Decodes and enqueues a cast; one that does not decode or meets a full mailbox is counted and
     /// dropped.
     pub(super) fn take_here(&self, source: Source<'_>, cast: Cast<'_>) {
-        let outcome =
-            decoding::decode_from(source, || self.decode(cast, None)).and_then(|message| {
-                let pushed = self.mailbox.push_sized(message, self.trace(), cast.1.len());
-                self.settle(pushed).map_err(|refused| self.refused(&refused).into())
-            });
+        let outcome = decoding::decode_from(source, || self.decode(cast, None))
+            .and_then(|message| Ok(self.push_sized(message, cast.1.len())?));
         if let Err(error) = outcome {
             self.note_refused(source, &error);
         }

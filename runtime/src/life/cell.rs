@@ -141,12 +141,17 @@ impl<A: Actor> ActorCell<A> {
     }
 
     pub(crate) fn push(&self, message: A::Message) -> Result<(), CastError> {
-        self.settle(self.mailbox.push(message, self.trace()))
+        self.push_sized(message, 0)
+    }
+
+    /// Appends a message that was so many bytes on the way from another node.
+    pub(super) fn push_sized(&self, message: A::Message, bytes: usize) -> Result<(), CastError> {
+        self.settle(self.mailbox.push_sized(message, self.trace(), bytes))
             .map_err(|refused| self.refused(&refused))
     }
 
     /// Appends a message, or gives it back; answers and counts what it dropped.
-    pub(super) fn settle(
+    fn settle(
         &self,
         pushed: Result<Dropped<A::Message>, Refused<A::Message>>,
     ) -> Result<(), Refused<A::Message>> {
@@ -157,7 +162,7 @@ impl<A: Actor> ActorCell<A> {
         Ok(())
     }
 
-    pub(super) fn refused(&self, refused: &Refused<A::Message>) -> CastError {
+    fn refused(&self, refused: &Refused<A::Message>) -> CastError {
         match refused {
             Refused::Full(_) => {
                 self.note_overflow();

@@ -39,18 +39,18 @@ pub(super) fn take_evolve(item: &mut ImplItemFn) -> Result<Option<Evolve>> {
     Ok(Some((fixed, attribute.span())))
 }
 
-/// What an attribute says of a method.
-pub(super) fn evolves(
-    evolve: Option<Evolve>,
-    mark: Option<Mark>,
-    function: &Function,
-) -> Result<Option<Evolves>> {
-    let Some((fixed, span)) = evolve else {
-        return Ok(None);
-    };
-    if !matches!(mark, Some(Mark::Cast | Mark::Call)) {
-        return Err(Error::new(span, "#[evolve] stands on a #[cast] or #[call] method"));
+/// Whether the attribute stands where it may.
+pub(super) fn check_evolve(evolve: Option<&Evolve>, mark: Option<Mark>) -> Result<()> {
+    match (evolve, mark) {
+        (None, _) | (Some(_), Some(Mark::Cast | Mark::Call)) => Ok(()),
+        (Some((_, span)), Some(Mark::Info) | None) => {
+            Err(Error::new(*span, "#[evolve] stands on a #[cast] or #[call] method"))
+        }
     }
+}
+
+/// What the attribute says of a method.
+pub(super) fn evolves((fixed, span): Evolve, function: &Function) -> Result<Evolves> {
     let arguments = function.arguments().count();
     let fixed = match fixed {
         None => arguments,
@@ -61,5 +61,5 @@ pub(super) fn evolves(
             format!("it has {arguments} arguments, and cannot have {fixed} in every version");
         return Err(Error::new(span, help));
     }
-    Ok(Some(Evolves { fixed }))
+    Ok(Evolves { fixed })
 }

@@ -14,7 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use starlings_runtime::NodeId;
 
-use crate::pipe::PeerIdentity;
+use crate::pipe::{PeerIdentity, tcp};
 
 /// Before the name of a node, in the URI that binds a certificate to it.
 const URI: &str = "starlings://";
@@ -76,8 +76,9 @@ fn is_for_host(certificate: &CertificateDer<'_>, node: &NodeId) -> bool {
 /// The host of an address `host:port`, as certificates name it.
 ///
 /// # Errors
-/// No certificate can name it.
+/// It is no such address, or no certificate can name its host.
 pub(in crate::pipe) fn server_name(address: &str) -> Result<ServerName<'static>, String> {
+    tcp::check(address)?;
     host(address.rsplit_once(':').map_or(address, |(host, _)| host))
 }
 
