@@ -75,7 +75,7 @@ pub use remote::fingerprint::{method_key, shape};
 pub use remote::ingress::{Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
 pub use remote::on::On;
-pub use remote::wire::{CallRef, MethodKey, append, decode};
+pub use remote::wire::{CallRef, MethodKey, append, append_bytes, decode};
 #[doc(hidden)]
 pub use remote::wire::{append_tail, skip_tails, tail_key, take_fixed, take_tail};
 pub use starlings_macros::{actor, remote};

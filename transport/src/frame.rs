@@ -10,6 +10,7 @@
 
 use std::io;
 
+use starlings_runtime::append_bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::wire::FrameKind;
@@ -112,7 +113,7 @@ pub(crate) fn put_envelope(envelope: &[u8], out: &mut Vec<u8>) {
         length >>= 7;
     }
     out.push(length.to_le_bytes()[0]);
-    out.extend_from_slice(envelope);
+    append_bytes(envelope, out);
 }
 
 /// The envelopes in the body of a frame.

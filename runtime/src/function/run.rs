@@ -162,7 +162,7 @@ async fn run_there<F: RemoteFunction>(
     let request = RunRequest { call, name: F::NAME.to_owned(), key: F::key() };
     let header = Header::Run(request);
     let mut payload = |out: &mut Vec<u8>| {
-        out.extend_from_slice(args);
+        wire::append_bytes(args, out);
         Ok(())
     };
     peer.send(LaneKey(call.0), Urgency::Refusable, &header, &mut payload)

@@ -283,7 +283,7 @@ async fn spawn_encoded(
     };
     let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
     let mut payload = |out: &mut Vec<u8>| {
-        out.extend_from_slice(&args.bytes);
+        wire::append_bytes(&args.bytes, out);
         Ok(())
     };
     peer.send(lane, Urgency::Refusable, &Header::Spawn(request), &mut payload)?;

@@ -262,7 +262,7 @@ impl Peer {
         if let Route::Connecting(kept) = &mut *route {
             for (lane, envelope) in std::mem::take(&mut kept.envelopes) {
                 let mut copy = |out: &mut Vec<u8>| {
-                    out.extend_from_slice(&envelope);
+                    wire::append_bytes(&envelope, out);
                     Ok(())
                 };
                 if let Err(error) = session.outlet.send(lane, Urgency::Forced, &mut copy) {

@@ -7,9 +7,11 @@
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
+mod copy;
 mod method;
 mod tails;
 
+pub use copy::append_bytes;
 pub use method::MethodKey;
 pub(crate) use method::MethodRef;
 pub use tails::{append_tail, skip_tails, tail_key, take_fixed, take_tail};
@@ -263,7 +265,7 @@ impl Flavor for Append<'_> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        append_bytes(bytes, self.0);
         Ok(())
     }
 

@@ -20,6 +20,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use starlings_runtime::append_bytes;
+
 use crate::wire::{After, Fragment, FragmentStart};
 
 #[cfg(test)]
@@ -258,7 +260,7 @@ impl Incoming {
         if part.len() > begun.total - begun.bytes.len() || (part.is_empty() && begun.total > 0) {
             return Err(FragmentError::Misfit(message));
         }
-        begun.bytes.extend_from_slice(part);
+        append_bytes(part, &mut begun.bytes);
         if begun.bytes.len() < begun.total {
             self.open.insert(message, begun);
             return Ok(None);
