@@ -2,7 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod mailbox;
+pub(crate) mod queue;
 pub(crate) mod reply;
 pub(crate) mod sending;
 pub(crate) mod trace;
-pub(crate) mod unhandled;

@@ -7,8 +7,8 @@ use crate::actor::{Actor, Wire};
 use crate::error::CallError;
 use crate::life::cell::ActorCell;
 use crate::message::mailbox::{Arrival, Item, Overflow, Verdict};
+use crate::message::queue::Queue;
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
-use crate::message::unhandled::Unhandled;
 use crate::remote::carrier::LaneKey;
 use crate::remote::decoding::{self, Source};
 use crate::remote::wire::MethodKey;
@@ -44,9 +44,10 @@ impl<A: Actor> ActorCell<A> {
             return Verdict::Go;
         }
         let arrival = Arrival { peer: source.from, key: to, bytes };
-        self.mailbox.push_arrived(messages, &arrival).unwrap_or_else(|closed| {
-            closed.iter().for_each(|_| self.note_refused(source, &CallError::NoProc));
-            drop(Unhandled(closed.into()));
+        self.mailbox.push_arrived(messages.into_iter(), &arrival).unwrap_or_else(|closed| {
+            (0..closed.len()).for_each(|_| self.note_refused(source, &CallError::NoProc));
+            let mut unhandled = Queue::default();
+            unhandled.extend(closed);
             Verdict::Go
         })
     }
@@ -66,7 +67,7 @@ impl<A: Actor> ActorCell<A> {
                 return Ok(Verdict::Go);
             }
             let arrival = Arrival { peer: source.from, key: to, bytes: call.1.len() };
-            let message = vec![Item::new(message, self.trace())];
+            let message = std::iter::once(Item::new(message, self.trace()));
             self.mailbox.push_arrived(message, &arrival).map_err(|_closed| CallError::NoProc)
         });
         match outcome {

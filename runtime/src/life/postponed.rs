@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::actor::Actor;
 use crate::message::mailbox::Item;
-use crate::message::unhandled::Unhandled;
+use crate::message::queue::Queue;
 
 /// What an actor has put off: as many messages as its mailbox holds, beyond which they are refused.
 ///
@@ -12,7 +12,7 @@ use crate::message::unhandled::Unhandled;
 /// next one asks each guard once, however many messages wait.
 #[derive(Debug)]
 pub(crate) struct Postponed<M> {
-    by_method: BTreeMap<usize, Unhandled<(u64, Item<M>)>>,
+    by_method: BTreeMap<usize, Queue<(u64, Item<M>)>>,
     /// Messages ever put off: gives them their order.
     count: u64,
     len: u64,
@@ -28,7 +28,7 @@ impl<M> Postponed<M> {
     pub(crate) fn push(&mut self, method: usize, message: Item<M>) {
         self.count += 1;
         self.len += 1;
-        self.by_method.entry(method).or_default().0.push_back((self.count, message));
+        self.by_method.entry(method).or_default().push_back((self.count, message));
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -42,15 +42,15 @@ impl<M> Postponed<M> {
     /// The oldest message whose guard holds.
     pub(crate) fn take_ready<A: Actor<Message = M>>(&mut self, actor: &A) -> Option<Item<M>> {
         let waits_since =
-            |waiting: &Unhandled<(u64, Item<M>)>| waiting.0.front().map(|(count, _)| *count);
+            |waiting: &Queue<(u64, Item<M>)>| waiting.front().map(|(count, _)| *count);
         let ready = self.by_method.iter().filter(|(method, _)| actor.admits(**method));
         let oldest =
             ready.min_by_key(|(_, waiting)| waits_since(waiting)).map(|(method, _)| *method);
         let method = oldest?;
         let waiting = self.by_method.get_mut(&method)?;
-        let message = waiting.0.pop_front().map(|(_, message)| message);
+        let message = waiting.pop_front().map(|(_, message)| message);
         self.len -= u64::from(message.is_some());
-        if waiting.0.is_empty() {
+        if waiting.is_empty() {
             self.by_method.remove(&method);
         }
         message

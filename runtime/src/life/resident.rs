@@ -18,8 +18,8 @@ use crate::life::birth::Birth;
 use crate::life::cell::{self, ActorCell};
 use crate::life::postponed::Postponed;
 use crate::message::mailbox::{Item, Mailbox};
+use crate::message::queue::Queue;
 use crate::message::trace;
-use crate::message::unhandled::Unhandled;
 use crate::node::Node;
 use crate::node::timers::timeout;
 use crate::reason::ExitReason;
@@ -87,18 +87,27 @@ const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
 /// Handles messages until something ends the actor: gives its reason.
 async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
-    let (mut batch, mut postponed, mut unpaid) = (Unhandled::default(), Postponed::default(), 0);
+    let (mut batch, mut postponed, mut unpaid) = (Queue::default(), Postponed::default(), 0);
     let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
     follow_up(actor, cx, cell, &mut postponed).await?;
     loop {
         counted.tell(COUNTED_AT_ONCE);
-        cell.mailbox.take(&mut batch.0).await?;
-        while let Some(item) = batch.0.pop_front() {
-            if let Some(item) = postpone(actor, cell, item, &mut postponed) {
-                if item.is_message() {
+        cell.mailbox.take(&mut batch).await?;
+        while let Some(item) = batch.pop_front() {
+            match item {
+                // Nearly all of them; by the way of the others a message costs a third more.
+                Item::Message(message) if actor.postpones(&message).is_none() => {
                     cell.mailbox.note_handled();
+                    actor.handle(message, cx).await?;
                 }
-                handle(actor, cx, cell, item).await?;
+                item @ (Item::Message(_) | Item::Traced(_) | Item::Info(_)) => {
+                    if let Some(item) = postpone(actor, cell, item, &mut postponed) {
+                        if item.is_message() {
+                            cell.mailbox.note_handled();
+                        }
+                        handle(actor, cx, cell, item).await?;
+                    }
+                }
             }
             if cx.has_next() || !postponed.is_empty() {
                 follow_up(actor, cx, cell, &mut postponed).await?;
@@ -193,28 +202,28 @@ async fn follow_up<A: Actor>(
     Ok(())
 }
 
-/// Handles what has left the mailbox.
+/// Handles what has left the mailbox: an event, or a message that is of a trace or was put off.
 async fn handle<A: Actor>(
     actor: &mut A,
     cx: &mut Cx<A>,
     cell: &ActorCell<A>,
     item: Item<A::Message>,
 ) -> Result<()> {
-    match item {
-        Item::Message(message) => actor.handle(message, cx).await,
-        Item::Traced(traced) => {
-            let (trace, message) = *traced;
-            let (pid, kind) = (cell.core().pid(), cell.core().type_name());
-            trace::within(trace, pid, kind, actor.handle(message, cx)).await
+    let (trace, message) = match item {
+        Item::Message(message) => (None, message),
+        Item::Traced(traced) => (Some(traced.0), traced.1),
+        Item::Info(info) => {
+            return match cx.unwrap(info) {
+                Some(info) => match parents_exit(cell, &info) {
+                    Some(reason) => Err(reason),
+                    None => actor.info(info, cx).await,
+                },
+                None => Ok(()),
+            };
         }
-        Item::Info(info) => match cx.unwrap(info) {
-            Some(info) => match parents_exit(cell, &info) {
-                Some(reason) => Err(reason),
-                None => actor.info(info, cx).await,
-            },
-            None => Ok(()),
-        },
-    }
+    };
+    let (pid, kind) = (cell.core().pid(), cell.core().type_name());
+    trace::within(trace, pid, kind, actor.handle(message, cx)).await
 }
 
 /// The reason of an exit that came from who spawned the actor linked to itself: it ends with it even

@@ -10,22 +10,22 @@
 
 mod item;
 mod remote;
+mod state;
 mod sync;
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 pub use item::Overflow;
 pub(crate) use item::{Dropped, Fill, Item, Refused};
-use remote::Paused;
 pub(crate) use remote::{Arrival, Verdict};
-use sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+use state::{LOOKED_AT_LEN, State, append, wake};
+use sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use tokio::time::Instant;
 
 use crate::actor::info::Info;
+use crate::message::queue::Queue;
 use crate::message::trace::Trace;
-use crate::message::unhandled::Unhandled;
 use crate::reason::ExitReason;
 
 /// Messages that a mailbox holds unless the actor or the spawn says otherwise. Count.
@@ -38,13 +38,10 @@ pub const CAPACITY_DEFAULT: usize = 65_536;
 /// one, whatever their count. One message is always taken. 64 MiB: four of the largest.
 pub const REMOTE_BYTES_MAX: usize = 64 << 20;
 
-/// How many messages wait when a sender looks at the clock for the age of the oldest. Count. A look
-/// for each batch, under the lock, halved the rate of four senders.
-const LOOKED_AT_LEN: u64 = 64;
-
 /// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
 const IDLE_SLOTS_MAX: usize = 32;
 
+#[repr(C)]
 pub(crate) struct Mailbox<M> {
     state: Mutex<State<M>>,
     /// Messages handled so far. Written by the actor alone, read by senders that see a full queue.
@@ -57,60 +54,15 @@ pub(crate) struct Mailbox<M> {
     overflow: Overflow,
 }
 
-struct State<M> {
-    queue: VecDeque<Item<M>>,
-    /// Messages in it; the rest are infos.
-    queued: u64,
-    /// Messages ever accepted and not dropped again. `pushed - handled` is the length.
-    pushed: u64,
-    /// `handled` as last read: refreshed only when the queue looks full.
-    handled_seen: u64,
-    /// Messages lost to the bound.
-    dropped: u64,
-    /// Encoded bytes of what came from other nodes: in the queue, and in the actor's hand.
-    queue_bytes: usize,
-    in_hand_bytes: usize,
-    /// Since when messages of the queue, and of the batch in hand, have been seen to wait: since the
-    /// first look at them from outside, or since they were many.
-    queued_at: Option<Instant>,
-    in_hand_at: Option<Instant>,
-    /// The actor, when it waits.
-    idle: Option<Waker>,
-    /// Senders that wait for room.
-    senders: Vec<Waker>,
-    /// Senders on other nodes that were told to pause.
-    paused: Vec<Paused>,
-    stop: Option<ExitReason>,
-    /// The actor is to stop for this reason when the queue is empty; nothing more is let in.
-    drain: Option<ExitReason>,
-    closed: bool,
-}
-
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
-        let state = State {
-            queue: VecDeque::new(),
-            queued: 0,
-            pushed: 0,
-            handled_seen: 0,
-            dropped: 0,
-            queue_bytes: 0,
-            in_hand_bytes: 0,
-            queued_at: None,
-            in_hand_at: None,
-            idle: None,
-            senders: Vec::new(),
-            paused: Vec::new(),
-            stop: None,
-            drain: None,
-            closed: false,
-        };
+        let capacity = capacity.max(1) as u64;
         Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(capacity)),
             handled: AtomicU64::new(0),
             postponed: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
-            capacity: capacity.max(1) as u64,
+            capacity,
             overflow,
         }
     }
@@ -128,24 +80,26 @@ impl<M> Mailbox<M> {
         bytes: usize,
     ) -> Result<Dropped<M>, Refused<M>> {
         let mut state = self.state.lock();
-        if state.closed || state.drain.is_some() {
+        if state.is_shut {
             return Err(Refused::Closed(message));
         }
         let mut dropped = None;
-        let has_bytes = state.has_bytes(bytes);
-        if !has_bytes || !self.has_room(&mut state) {
-            match self.overflow {
-                Overflow::DropOldest if has_bytes => dropped = state.take_oldest(),
-                Overflow::Refuse | Overflow::Wait | Overflow::DropOldest => {
-                    return Err(Refused::Full(message));
-                }
-                Overflow::DropNewest => {
-                    state.dropped += 1;
-                    return Ok(Some(message));
+        if bytes > 0 || state.pushed >= state.look_at {
+            let has_bytes = state.has_bytes(bytes);
+            if !has_bytes || !self.has_room(&mut state) {
+                match self.overflow {
+                    Overflow::DropOldest if has_bytes => dropped = state.take_oldest(),
+                    Overflow::Refuse | Overflow::Wait | Overflow::DropOldest => {
+                        return Err(Refused::Full(message));
+                    }
+                    Overflow::DropNewest => {
+                        state.dropped += 1;
+                        return Ok(Some(message));
+                    }
                 }
             }
+            state.queue_bytes += bytes;
         }
-        state.queue_bytes += bytes;
         append(state, Item::new(message, trace));
         Ok(dropped)
     }
@@ -158,7 +112,7 @@ impl<M> Mailbox<M> {
                 return Poll::Ready(Ok(()));
             };
             let mut state = self.state.lock();
-            if state.closed || state.drain.is_some() {
+            if state.is_shut {
                 return Poll::Ready(Err(message));
             }
             if !self.has_room(&mut state) {
@@ -199,6 +153,7 @@ impl<M> Mailbox<M> {
         let mut state = self.state.lock();
         if !state.closed && state.drain.is_none() {
             state.drain = Some(reason);
+            state.is_shut = true;
             let senders = std::mem::take(&mut state.senders);
             wake(state);
             senders.into_iter().for_each(Waker::wake);
@@ -234,17 +189,16 @@ impl<M> Mailbox<M> {
     /// Waits for work and swaps the queue into `batch`, which must be empty; or for a stop.
     ///
     /// Only the actor's own loop calls this. Cancel safe: nothing is taken before it is ready.
-    pub(crate) async fn take(&self, batch: &mut VecDeque<Item<M>>) -> Result<(), ExitReason> {
+    pub(crate) async fn take(&self, batch: &mut Queue<Item<M>>) -> Result<(), ExitReason> {
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if let Some(reason) = state.stop.take() {
                 return Poll::Ready(Err(reason));
             }
-            let senders = std::mem::take(&mut state.senders);
             let ready = !state.queue.is_empty();
-            let is_half_empty = state.queued <= self.capacity / 2;
-            let paused = if is_half_empty { std::mem::take(&mut state.paused) } else { Vec::new() };
-            state.queued = 0;
+            let waiting = state.who_waits(self.capacity);
+            state.taken = state.pushed;
+            state.look_at = state.full_at.min(state.taken + LOOKED_AT_LEN);
             state.in_hand_bytes = std::mem::take(&mut state.queue_bytes);
             state.in_hand_at = state.queued_at.take();
             if ready {
@@ -254,15 +208,17 @@ impl<M> Mailbox<M> {
                 state.closed = true;
                 return Poll::Ready(Err(reason));
             } else {
-                shrink(&mut state.queue);
-                shrink(batch);
+                state.queue.shrink(IDLE_SLOTS_MAX);
+                batch.shrink(IDLE_SLOTS_MAX);
                 if !state.idle.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     state.idle = Some(cx.waker().clone());
                 }
             }
             drop(state);
-            senders.into_iter().for_each(Waker::wake);
-            remote::resume_all(paused);
+            if let Some((senders, paused)) = waiting {
+                senders.into_iter().for_each(Waker::wake);
+                remote::resume_all(paused);
+            }
             if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
@@ -273,8 +229,9 @@ impl<M> Mailbox<M> {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
+        state.is_shut = true;
         state.idle = None;
-        let queue = Unhandled(std::mem::take(&mut state.queue));
+        let queue = std::mem::take(&mut state.queue);
         let senders = std::mem::take(&mut state.senders);
         let paused = std::mem::take(&mut state.paused);
         drop(state);
@@ -288,7 +245,7 @@ impl<M> Mailbox<M> {
         let mut state = self.state.lock();
         let handled = self.handled();
         let len = state.pushed.saturating_sub(handled);
-        let in_hand = len.saturating_sub(state.queued);
+        let in_hand = len.saturating_sub(state.queued());
         let since = if in_hand > 0 { &mut state.in_hand_at } else { &mut state.queued_at };
         let oldest = (len > 0).then(|| since.get_or_insert_with(Instant::now).elapsed());
         Fill {
@@ -302,59 +259,24 @@ impl<M> Mailbox<M> {
     }
 
     fn has_room(&self, state: &mut State<M>) -> bool {
-        if self.overflow == Overflow::DropOldest {
-            return state.queued < self.capacity;
+        state.pushed < state.look_at || self.look(state)
+    }
+
+    /// Looks whether there is room, and at the clock if many wait; and says when to look again.
+    #[cold]
+    fn look(&self, state: &mut State<M>) -> bool {
+        let gone = match self.overflow {
+            Overflow::DropOldest => state.taken,
+            Overflow::Refuse | Overflow::Wait | Overflow::DropNewest => self.handled(),
+        };
+        state.full_at = gone + self.capacity;
+        state.look_at = state.full_at;
+        if state.queued() >= LOOKED_AT_LEN {
+            state.queued_at.get_or_insert_with(Instant::now);
+        } else {
+            state.look_at = state.full_at.min(state.taken + LOOKED_AT_LEN);
         }
-        if state.pushed - state.handled_seen < self.capacity {
-            return true;
-        }
-        state.handled_seen = self.handled.load(Ordering::Relaxed);
-        state.pushed - state.handled_seen < self.capacity
-    }
-}
-
-impl<M> State<M> {
-    fn look_at_age(&mut self) {
-        if self.queued > LOOKED_AT_LEN && self.queued_at.is_none() {
-            self.queued_at = Some(Instant::now());
-        }
-    }
-
-    fn has_bytes(&self, bytes: usize) -> bool {
-        let held = self.queue_bytes + self.in_hand_bytes;
-        bytes == 0 || held == 0 || held + bytes <= REMOTE_BYTES_MAX
-    }
-
-    /// Drops the oldest message that waits; events keep their place.
-    fn take_oldest(&mut self) -> Option<M> {
-        let oldest = self.queue.iter().position(Item::is_message)?;
-        let message = self.queue.remove(oldest)?.into_message()?;
-        self.queued -= 1;
-        self.pushed -= 1;
-        self.dropped += 1;
-        Some(message)
-    }
-}
-
-fn append<M>(mut state: MutexGuard<'_, State<M>>, message: Item<M>) {
-    state.pushed += 1;
-    state.queued += 1;
-    state.look_at_age();
-    state.queue.push_back(message);
-    wake(state);
-}
-
-fn shrink<T>(buffer: &mut VecDeque<T>) {
-    if buffer.capacity() > IDLE_SLOTS_MAX {
-        *buffer = VecDeque::new();
-    }
-}
-
-fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
-    let idle = state.idle.take();
-    drop(state);
-    if let Some(waker) = idle {
-        waker.wake();
+        state.pushed < state.full_at
     }
 }
 

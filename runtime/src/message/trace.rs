@@ -93,9 +93,16 @@ impl Drop for Entered {
     }
 }
 
-/// Runs a handler within the span of its message.
-pub(crate) fn within<F: Future>(trace: Trace, pid: &AnyPid, kind: &str, handler: F) -> Within<F> {
-    let Trace { trace: chain, span, parent } = trace;
+/// Runs a handler within the span of its message, if that is of a trace.
+pub(crate) fn within<F: Future>(
+    trace: Option<Trace>,
+    pid: &AnyPid,
+    kind: &str,
+    handler: F,
+) -> Within<F> {
+    let Some(Trace { trace: chain, span, parent }) = trace else {
+        return Within { trace, handler: Box::pin(handler.instrument(Span::none())) };
+    };
     let node = pid.node();
     let entered: Span = tracing::trace_span!(
         target: TRACE_TARGET, "handle", %node, %pid, kind,
@@ -107,7 +114,7 @@ pub(crate) fn within<F: Future>(trace: Trace, pid: &AnyPid, kind: &str, handler:
 }
 
 pub(crate) struct Within<F> {
-    trace: Trace,
+    trace: Option<Trace>,
     handler: Pin<Box<Instrumented<F>>>,
 }
 
@@ -115,7 +122,7 @@ impl<F: Future> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _entered = Entered(CURRENT.replace(Some(Current::Handles(self.trace))));
+        let _entered = Entered(CURRENT.replace(self.trace.map(Current::Handles)));
         self.handler.as_mut().poll(cx)
     }
 }

@@ -10,12 +10,12 @@ use super::*;
 /// Takes batches until the mailbox says stop; what came.
 fn work_off(mailbox: &Mailbox<u32>) -> (Vec<u32>, ExitReason) {
     block_on(async {
-        let (mut batch, mut seen) = (VecDeque::new(), Vec::new());
+        let (mut batch, mut seen) = (Queue::default(), Vec::new());
         loop {
             if let Err(reason) = mailbox.take(&mut batch).await {
                 return (seen, reason);
             }
-            for item in batch.drain(..) {
+            while let Some(item) = batch.pop_front() {
                 if let Item::Message(message) = item {
                     mailbox.note_handled();
                     seen.push(message);
@@ -81,9 +81,9 @@ fn sender_that_waits_for_room_gets_it_or_learns_of_the_end() {
             let mailbox = Arc::clone(&mailbox);
             thread::spawn(move || {
                 let seen = block_on(async {
-                    let mut batch = VecDeque::new();
+                    let mut batch = Queue::default();
                     mailbox.take(&mut batch).await.expect("nobody stops it");
-                    batch.len()
+                    std::iter::from_fn(|| batch.pop_front()).count()
                 });
                 // The actor ends with the rest of its queue unhandled.
                 mailbox.close();

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Item, Mailbox, State, wake};
+use super::state::{State, wake};
+use super::{Item, Mailbox};
 use crate::remote::carrier::{LaneKey, Urgency};
 use crate::remote::peer::Peer;
 use crate::remote::wire::Header;
@@ -57,22 +58,19 @@ pub(super) fn resume_all(paused: Vec<Paused>) {
 impl<M> Mailbox<M> {
     /// Appends messages from another node, whether or not there is room; or gives them back, if the
     /// mailbox is closed.
-    pub(crate) fn push_arrived(
+    pub(crate) fn push_arrived<I: ExactSizeIterator<Item = Item<M>>>(
         &self,
-        messages: Vec<Item<M>>,
+        messages: I,
         arrival: &Arrival<'_>,
-    ) -> Result<Verdict, Vec<Item<M>>> {
+    ) -> Result<Verdict, I> {
         let mut state = self.state.lock();
-        if state.closed || state.drain.is_some() {
+        if state.is_shut {
             return Err(messages);
         }
         let has_room = state.has_bytes(arrival.bytes) && self.has_room(&mut state);
-        let count = messages.len() as u64;
-        state.pushed += count;
-        state.queued += count;
+        state.pushed += messages.len() as u64;
         state.queue_bytes += arrival.bytes;
         state.queue.extend(messages);
-        state.look_at_age();
         let verdict = if has_room { Verdict::Go } else { state.note_full(arrival) };
         wake(state);
         Ok(verdict)

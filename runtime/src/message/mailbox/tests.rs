@@ -23,16 +23,12 @@ fn poll<T>(future: impl Future<Output = T>, woken: &Arc<Woken>) -> Poll<T> {
     pin!(future).as_mut().poll(&mut Context::from_waker(&waker))
 }
 
-fn messages(batch: &mut VecDeque<Item<u32>>) -> Vec<u32> {
-    let taken = batch.drain(..).filter_map(|item| match item {
-        Item::Message(message) => Some(message),
-        Item::Traced(_) | Item::Info(_) => None,
-    });
-    taken.collect()
+fn messages(batch: &mut Queue<Item<u32>>) -> Vec<u32> {
+    std::iter::from_fn(|| batch.pop_front()).filter_map(Item::into_message).collect()
 }
 
-fn mailbox(overflow: Overflow) -> (Mailbox<u32>, Arc<Woken>, VecDeque<Item<u32>>) {
-    (Mailbox::new(2, overflow), Arc::default(), VecDeque::new())
+fn mailbox(overflow: Overflow) -> (Mailbox<u32>, Arc<Woken>, Queue<Item<u32>>) {
+    (Mailbox::new(2, overflow), Arc::default(), Queue::default())
 }
 
 #[test]
@@ -63,7 +59,7 @@ fn sender_that_waits_is_woken_when_the_actor_comes_back() {
     assert!(poll(waiting.as_mut(), &sender).is_pending());
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
     (0..2).for_each(|_| mailbox.note_handled());
-    batch.clear();
+    messages(&mut batch);
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
     assert_eq!(sender.0.load(Order::SeqCst), 1);
     assert_eq!(poll(waiting.as_mut(), &sender), Poll::Ready(Ok(())));
@@ -97,13 +93,13 @@ fn closed_or_draining_mailbox_gives_messages_back_and_wakes_who_waits() {
 #[test]
 fn bytes_of_other_nodes_are_bounded_but_one_message_is_always_taken() {
     let (mailbox, woken, mut batch) =
-        (Mailbox::new(100, Overflow::Refuse), Arc::default(), VecDeque::new());
+        (Mailbox::new(100, Overflow::Refuse), Arc::default(), Queue::default());
     mailbox.push_sized(1, None, 2 * REMOTE_BYTES_MAX).unwrap();
     assert!(matches!(mailbox.push_sized(2, None, 1), Err(Refused::Full(2))));
     mailbox.push(3, None).unwrap();
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
     assert!(matches!(mailbox.push_sized(2, None, 1), Err(Refused::Full(2))), "they are in hand");
-    batch.clear();
+    messages(&mut batch);
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
     mailbox.push_sized(4, None, REMOTE_BYTES_MAX - 1).unwrap();
     mailbox.push_sized(5, None, 1).unwrap();
@@ -144,18 +140,18 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
     let peer = peer();
     let arrive = |bytes| {
         let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes };
-        mailbox.push_arrived(vec![Item::Message(0)], &arrival).unwrap()
+        mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap()
     };
     assert_eq!([arrive(1), arrive(1), arrive(1)], [Verdict::Go, Verdict::Go, Verdict::Pause]);
     assert_eq!(arrive(remote::AFTER_PAUSE_BYTES_MAX), Verdict::Go, "it may have been under way");
     assert_eq!(arrive(1), Verdict::Flooding);
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
-    batch.drain(..).for_each(|_| mailbox.note_handled());
+    messages(&mut batch).iter().for_each(|_| mailbox.note_handled());
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
     assert_eq!(arrive(1), Verdict::Go, "it was told to go on, and all is forgotten");
     mailbox.close();
     let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: 1 };
-    assert!(mailbox.push_arrived(vec![Item::Message(0)], &arrival).is_err());
+    assert!(mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).is_err());
 }
 
 #[test]
@@ -163,6 +159,6 @@ fn bytes_fill_a_mailbox_too() {
     let mailbox = Mailbox::<u32>::new(100, Overflow::Refuse);
     let peer = peer();
     let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: REMOTE_BYTES_MAX };
-    let arrive = || mailbox.push_arrived(vec![Item::Message(0)], &arrival).unwrap();
+    let arrive = || mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap();
     assert_eq!([arrive(), arrive()], [Verdict::Go, Verdict::Pause]);
 }
