@@ -178,8 +178,9 @@ impl Lane {
     /// Moves all that waits into `batch`; `None` if nothing does.
     pub(crate) fn take(&self, batch: &mut Vec<u8>) -> Option<Work> {
         batch.clear();
-        // A burst does not keep its memory for ever.
-        batch.shrink_to(LANE_BYTES_SOFT);
+        // A burst does not keep its memory for ever; a busy lane, whose batches end a little above the
+        // soft limit, keeps what it needs.
+        batch.shrink_to(2 * LANE_BYTES_SOFT);
         let mut out = self.out.lock();
         if out.phase == Phase::Closed {
             return Some(Work::Stop);

@@ -1,10 +1,9 @@
 //! The task that writes one lane: always all that has gathered; on the bulk lane, one piece of a long
 //! message after the other in between.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use bytes::Buf;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{Session, Way};
@@ -38,7 +37,7 @@ async fn write_all(
 ) -> io::Result<()> {
     let way = session.way(lane);
     let mut batch = Vec::new();
-    let mut piece = None;
+    let mut waiting = None;
     loop {
         match out.take(&mut batch) {
             Some(Work::Write) => {
@@ -49,21 +48,18 @@ async fn write_all(
             }
             Some(Work::Finish | Work::Stop) => return to.shutdown().await,
             None if way == Way::Bulk => {
-                piece = piece.or_else(|| session.bulk.next_piece());
-                match piece.take() {
-                    None => {
+                let frames = gather(session, out, &mut waiting)?;
+                if frames.is_empty() {
+                    // A piece that waits has something before it that is to be said first, or the end.
+                    if waiting.is_none() {
                         session.finish_bulk(out);
                         out.has_work().await;
-                        continue;
                     }
-                    Some(next) => match out.next_seq() {
-                        Some(seq) => write_piece(&next, seq, session.pack_above, to).await?,
-                        // Something is to be said first, or the end has come.
-                        None => {
-                            piece = Some(next);
-                            continue;
-                        }
-                    },
+                    continue;
+                }
+                match session.pack_above {
+                    Some(above) => write_packed(&frames, above, to).await?,
+                    None => write_pieces(&frames, to).await?,
                 }
             }
             None => {
@@ -81,19 +77,64 @@ async fn write_all(
     }
 }
 
-async fn write_piece(
-    piece: &Piece,
-    seq: u32,
-    pack_above: Option<usize>,
+/// Pieces of long messages that are written at once, so that the other end is not woken for each. Count;
+/// of 64 KiB at most.
+const PIECES_AT_ONCE: usize = 8;
+
+/// A piece of a long message, as a frame.
+struct Frame {
+    /// What stands before the part of the message.
+    head: Vec<u8>,
+    piece: Piece,
+}
+
+impl Frame {
+    fn part(&self) -> &[u8] {
+        self.piece.message.get(self.piece.range.clone()).unwrap_or_default()
+    }
+}
+
+/// The next pieces, in turns. `waiting` is a piece whose turn it is, and for which there was no number
+/// yet.
+fn gather(session: &Session, out: &Lane, waiting: &mut Option<Piece>) -> io::Result<Vec<Frame>> {
+    let mut frames = Vec::new();
+    while frames.len() < PIECES_AT_ONCE {
+        let Some(piece) = waiting.take().or_else(|| session.bulk.next_piece()) else {
+            break;
+        };
+        let Some(seq) = out.next_seq() else {
+            *waiting = Some(piece);
+            break;
+        };
+        let fragment = postcard::to_allocvec(&piece.head).map_err(io::Error::other)?;
+        let header = frame::header(fragment.len() + piece.range.len(), seq, FrameKind::Fragment);
+        frames.push(Frame { head: [&header[..], &fragment].concat(), piece });
+    }
+    Ok(frames)
+}
+
+async fn write_pieces(frames: &[Frame], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    let slices = frames.iter().flat_map(|frame| [&frame.head[..], frame.part()]);
+    let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
+    let mut rest = &mut slices[..];
+    while !rest.is_empty() {
+        match to.write_vectored(rest).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut rest, written),
+        }
+    }
+    Ok(())
+}
+
+async fn write_packed(
+    frames: &[Frame],
+    above: usize,
     to: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
-    let head = postcard::to_allocvec(&piece.head).map_err(io::Error::other)?;
-    let part = piece.message.get(piece.range.clone()).unwrap_or_default();
-    let header = frame::header(head.len() + part.len(), seq, FrameKind::Fragment);
-    if let Some(above) = pack_above {
-        let mut frame = [&header[..], &head, part].concat();
+    for frame in frames {
+        let mut frame = [&frame.head[..], frame.part()].concat();
         pack(&mut frame, above);
-        return to.write_all(&frame).await;
+        to.write_all(&frame).await?;
     }
-    to.write_all_buf(&mut header.chain(&head[..]).chain(part)).await
+    Ok(())
 }

@@ -32,11 +32,12 @@ async fn kept_peer_is_connected_again_until_it_is_disconnected_from() {
         stay(&a, &b);
         assert!(!a.hub.set_kept(&b.id(), true), "once");
         for round in 1..=3 {
-            b.sees("the session", |events| {
-                events.iter().filter(|event| matches!(event, Event::Up(_))).count() == round
-            })
-            .await;
-            a.sees_up(&b).await;
+            for end in [&b, &a] {
+                end.sees("the session", |events| {
+                    events.iter().filter(|event| matches!(event, Event::Up(_))).count() == round
+                })
+                .await;
+            }
             if round < 3 {
                 assert!(b.disconnect(&a), "the other end ends it");
             }

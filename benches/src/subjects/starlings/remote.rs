@@ -105,7 +105,10 @@ impl Pair {
         let meter = Meter::start(self.server.id())?;
         let start = Instant::now();
         for _ in 0..count {
-            put(&sink, payload.clone()).await?;
+            match sink.put(payload.clone()) {
+                Err(CastError::Overloaded) => put(&sink, payload.clone()).await?,
+                sent => sent?,
+            }
         }
         let sum = sum_behind(&sink).await?;
         let rate = rate(count, start);
