@@ -2,7 +2,9 @@
 //!
 //! While a write is in flight, what is sent gathers; the next write carries all of it. So a busy
 //! lane writes in large pieces without any timer, and an idle one writes at once. A sender wakes the
-//! writer only when it is idle. Envelopes that gather share frames.
+//! writer only when it is idle. Envelopes that gather share frames. A writer that is woken where
+//! several senders are at work lets them go first: the first of them woke it, and it would write one
+//! envelope after the other.
 //!
 //! Senders do not write to the socket themselves, though that would save a wake-up: every send on
 //! an idle lane would then cost its sender a system call, and nothing would ever gather.
@@ -42,6 +44,8 @@ struct Out {
     bytes: Vec<u8>,
     /// Where the frame begins that envelopes are being appended to, which is the last one.
     begun: Option<usize>,
+    /// How many envelopes are in it.
+    envelopes: usize,
     /// Taken by the writer, and not written yet.
     in_flight: usize,
     /// Of the next frame; of the one that is begun, if one is.
@@ -72,7 +76,10 @@ pub(crate) enum AppendError {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Write this batch, then say [`Lane::written`].
-    Write,
+    Write {
+        /// How many envelopes are in it.
+        envelopes: usize,
+    },
     /// All is written: end the stream.
     Finish,
     /// Stop at once.
@@ -92,6 +99,7 @@ impl Lane {
             }
         };
         frame::put_envelope(envelope, &mut out.bytes);
+        out.envelopes += 1;
         if out.bytes.len() - start >= FRAME_BYTES_FULL {
             out.end_frame();
         }
@@ -189,9 +197,10 @@ impl Lane {
             out.end_frame();
             std::mem::swap(&mut out.bytes, batch);
             out.in_flight = batch.len();
+            let envelopes = std::mem::take(&mut out.envelopes);
             drop(out);
             self.room.notify_waiters();
-            return Some(Work::Write);
+            return Some(Work::Write { envelopes });
         }
         if out.phase == Phase::Finishing {
             return Some(Work::Finish);

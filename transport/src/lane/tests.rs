@@ -41,7 +41,7 @@ fn what_gathers_shares_a_frame_and_is_taken_at_once() {
     let second = [5, 0, 0, 0, 1, 0, 0, 0, 2];
     let third = [8, 0, 0, 0, 2, 0, 0, 0, 1, 2, 7, 7];
     let (work, batch) = take(&lane);
-    assert_eq!(work, Some(Work::Write));
+    assert_eq!(work, Some(Work::Write { envelopes: 3 }));
     assert_eq!(batch, [&first[..], &second, &third].concat());
     assert_eq!(take(&lane).0, None);
     assert_eq!(lane.frames_so_far(), 3);
@@ -106,7 +106,11 @@ async fn finished_lane_is_written_to_its_end_and_closed_one_is_not() {
     assert_eq!(append(&lane, Urgency::Forced, 1), closed());
     lane.ready().await;
     let (work, batch) = take(&lane);
-    assert_eq!((work, batch.len()), (Some(Work::Write), 11 + 10), "the goodbye is the last frame");
+    assert_eq!(
+        (work, batch.len()),
+        (Some(Work::Write { envelopes: 1 }), 11 + 10),
+        "the goodbye is the last frame"
+    );
     assert_eq!(take(&lane), (Some(Work::Finish), Vec::new()));
 
     let lane = Lane::default();
