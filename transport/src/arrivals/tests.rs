@@ -7,11 +7,11 @@ use super::*;
 use crate::proto::places::{SPARED, SPARED_OF_MANY};
 
 /// Says so when it is dropped.
-struct Stranger(u32, mpsc::UnboundedSender<u32>);
+struct Stranger(u32, mpsc::Sender<u32>);
 
 impl Drop for Stranger {
     fn drop(&mut self) {
-        let _ = self.1.send(self.0);
+        let _ = self.1.try_send(self.0);
     }
 }
 
@@ -19,7 +19,7 @@ impl Drop for Stranger {
 /// then; the one that ends comes to its end. Method: virtual time.
 #[tokio::test(start_paused = true)]
 async fn who_gives_way_is_dropped_at_once() {
-    let (gone, mut who_is_gone) = mpsc::unbounded_channel();
+    let (gone, mut who_is_gone) = mpsc::channel(4);
     let mut arrivals = Arrivals::new(4);
     for n in 0..4 {
         let stranger = Stranger(n, gone.clone());

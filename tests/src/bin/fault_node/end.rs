@@ -142,8 +142,12 @@ const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
 /// Makes one tie with an actor that it spawns there, if there is a session, and ends it.
 pub(crate) async fn make(node: &Node, there: &NodeId, tie: TieId) -> Option<Tied> {
-    let fates = [Fate::Session, Fate::Ends, Fate::OtherIsKilled, Fate::MakerIsKilled];
-    let fate = fates[tie.number as usize % fates.len()];
+    let fate = match tie.number % 4 {
+        0 => Fate::Session,
+        1 => Fate::Ends,
+        2 => Fate::OtherIsKilled,
+        _ => Fate::MakerIsKilled,
+    };
     let other = node.on(there).spawn::<End>(tie).await.ok()?;
     let maker = node.spawn::<End>(tie).await.unwrap();
     let made = maker.tie(other.any().clone(), WORDS).await;

@@ -97,7 +97,7 @@ fn a_node_that_is_killed_leaves_nothing_to_its_next_life() {
         assert!(new.streams.iter().all(|sent| sent.confirmed == 100), "{new:?}");
         assert!(a.disconnect("b@localhost"));
         settled(|| {
-            let (driven, received) = (&[new.clone()], &b.log_at_end());
+            let (driven, received) = (std::slice::from_ref(&new), &b.log_at_end());
             oracle::complaints(Sending { driven, received, sender: None })
         });
         driven.extend([lost, late, new]);
