@@ -28,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "envelope", run: targets::envelope::run, seeds: seeds::envelopes },
     Target { name: "node", run: targets::node::run, seeds: seeds::conversations },
     Target { name: "greeting", run: targets::node::greet, seeds: seeds::greetings },
+    Target { name: "membership", run: targets::membership::run, seeds: seeds::membership },
     Target { name: "pid", run: targets::pid::run, seeds: seeds::pids },
     Target { name: "groups", run: targets::services::groups, seeds: seeds::groups },
     Target { name: "names", run: targets::services::names, seeds: seeds::names },

@@ -8,12 +8,16 @@ use starlings_registry::{Key, Metadata};
 use starlings_runtime::{AnyPid, append, fuzzing};
 use starlings_transport::fuzzing::{body, frame, pack};
 use starlings_transport::proto::handshake::{ListenerInput, Output};
+use starlings_transport::proto::membership::{
+    Fact, MEMBERSHIP_VERSION, Message as MembershipMessage, Update,
+};
 use starlings_transport::wire::{
     After, Fragment, FragmentStart, Goodbye, Handshake, NewPulse, Opening, Pulse, Refusal,
 };
 
 use crate::joined;
 use crate::targets::handshake::{dialler, instance, listener};
+use crate::targets::membership::{address, datagram, decoded};
 use crate::targets::node::facts;
 
 fn encoded(message: &impl serde::Serialize) -> Vec<u8> {
@@ -227,19 +231,63 @@ pub fn cache() -> Vec<Vec<u8>> {
     conversation(&messages)
 }
 
+/// What members tell each other: each message, and each piece of news, from one and from two others.
+pub fn membership() -> Vec<Vec<u8>> {
+    let fact = |name, refutation| {
+        let (member, address) = (instance(name), address(name));
+        Fact { member, refutation, address }
+    };
+    let (me, b, c) = (fact("a@h", 0), fact("b@h", 0), fact("c@h", 1));
+    let node = |fact: &Fact| fact.member.node.clone();
+    let messages = [
+        MembershipMessage::Ping { number: 7, to: node(&me) },
+        MembershipMessage::Ack { number: 0 },
+        MembershipMessage::PingRequest { number: 7, target: node(&c), address: c.address.clone() },
+        MembershipMessage::Relayed { number: 0 },
+        MembershipMessage::Nack { number: 0 },
+        MembershipMessage::Gossip,
+        MembershipMessage::Transfer,
+        MembershipMessage::Sync { digest: 1, is_answer: false },
+    ];
+    let suspect = |whom: &Fact, by: &Fact| {
+        let (member, refutation) = (whom.member.clone(), whom.refutation);
+        Update::Suspect { member, refutation, accuser: node(by) }
+    };
+    let news = [
+        vec![Update::Up(c.clone())],
+        vec![suspect(&me, &b), suspect(&c, &b)],
+        vec![Update::Down { fact: c.clone(), accusers: vec![node(&b), node(&me)] }],
+        vec![Update::Left(c.clone())],
+    ];
+    let gossip = || MembershipMessage::Gossip;
+    let mut bodies: Vec<_> = messages.iter().map(|message| datagram(&b, message, &[])).collect();
+    bodies.extend(news.iter().map(|news| datagram(&b, &gossip(), news)));
+    bodies.push(datagram(&c, &gossip(), &[suspect(&b, &c)]));
+    assert!(bodies.iter().all(|body| body[0] == MEMBERSHIP_VERSION));
+    let mut all: Vec<_> = bodies.iter().map(|body| joined(&[body.clone()])).collect();
+    all.push(joined(&bodies));
+    bodies.push(Vec::new());
+    bodies.reverse();
+    all.push(joined(&bodies));
+    all
+}
+
 /// Whether the seeds are what they claim to be.
 ///
 /// # Panics
 /// If one is not.
 pub fn check() {
+    let taken = |bytes: Vec<u8>| crate::parts(&bytes).map(<[u8]>::to_vec).collect::<Vec<_>>();
     for envelope in envelopes() {
         assert!(fuzzing::splits(&envelope), "{envelope:?}");
+    }
+    for datagram in membership().into_iter().flat_map(taken) {
+        assert!(datagram.is_empty() || decoded(&datagram).is_some(), "{datagram:?}");
     }
     for stream in frames() {
         let (cut, is_broken) = starlings_transport::fuzzing::cut(&stream[1..], usize::MAX);
         assert!(cut.len() == 6 && !is_broken, "{cut:?}");
     }
-    let taken = |bytes: Vec<u8>| crate::parts(&bytes).map(<[u8]>::to_vec).collect::<Vec<_>>();
     for message in groups().into_iter().flat_map(taken) {
         starlings_runtime::decode::<GroupsMessage>(&message).expect("about groups");
     }

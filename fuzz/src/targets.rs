@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod envelope;
 pub mod frames;
 pub mod handshake;
+pub mod membership;
 pub mod node;
 pub mod pid;
 pub mod services;

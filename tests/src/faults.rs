@@ -10,6 +10,8 @@
 //! An epoch is what is sent after one command. Only the test has nodes connect, and only when all that was
 //! driven in the epoch before has ended, whole or with its session; so no epoch spans two sessions.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub mod body;
@@ -114,6 +116,68 @@ pub struct Driven {
     pub epoch: u32,
     /// One for each sender and logger.
     pub streams: Vec<Sent>,
+    /// Likewise, of calls.
+    pub asks: Vec<Asked>,
+    /// Pairs of actors that were linked.
+    pub ties: Vec<Tied>,
+}
+
+/// What one sender asked one logger in one epoch: calls numbered from 0, one after another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which sender.
+    pub sender: u32,
+    /// Which logger, by its place in [`Drive::to`].
+    pub logger: u32,
+    /// How many calls were made, each of which has ended.
+    pub asked: u64,
+    /// How many were answered.
+    pub answered: u64,
+    /// Why the others were not, and how often.
+    pub errors: BTreeMap<String, u64>,
+    /// Answers to something else, and calls that took longer than they may.
+    pub broken: Vec<String>,
+}
+
+/// The name of a pair of actors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TieId {
+    /// The incarnation of the node that made it.
+    pub life: u64,
+    /// In which epoch.
+    pub epoch: u32,
+    /// Which of that.
+    pub number: u32,
+}
+
+/// A pair of actors that were linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tied {
+    /// Its name.
+    pub tie: TieId,
+    /// Whether the other end has answered after it was linked.
+    pub is_settled: bool,
+    /// Whether the maker was told in time that the other one has ended, if it has.
+    pub is_told: bool,
+    /// Whether the end of the node that made it was killed.
+    pub maker_killed: bool,
+    /// Whether the other one was killed, or was to end by itself.
+    pub other_ends: bool,
+}
+
+/// What one end of a pair has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TieEnd {
+    /// Whether it made the tie, and monitors the other one.
+    pub is_maker: bool,
+    /// Exits of the other one.
+    pub exits: u32,
+    /// Downs of the monitor.
+    pub downs: u32,
+    /// What the other one has said.
+    pub words: u64,
+    /// What it has seen that must not be.
+    pub broken: Vec<String>,
 }
 
 /// What one sender sent one logger in one epoch: the numbers from 0.
@@ -132,7 +196,7 @@ pub struct Sent {
 }
 
 /// What a node has seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeLog {
     /// Of each logger, in the order of [`Started::loggers`].
     pub loggers: Vec<LoggerLog>,
@@ -145,6 +209,8 @@ pub struct NodeLog {
 pub struct LoggerLog {
     /// The sessions that it was told of, in order.
     pub sessions: Vec<SessionLog>,
+    /// Calls that it has answered, of each stream.
+    pub asked: Vec<Came>,
     /// What it has seen that must not be.
     pub broken: Vec<String>,
 }
@@ -179,9 +245,11 @@ pub struct WatchLog {
     /// Those that have ended once.
     pub ended: u64,
     /// The reasons of the ends, and how often.
-    pub reasons: std::collections::BTreeMap<String, u64>,
+    pub reasons: BTreeMap<String, u64>,
     /// The reasons of `NodeDown`, in order.
     pub nodes_down: Vec<String>,
+    /// What the ends of pairs have seen that are on its node.
+    pub ties: Vec<(TieId, TieEnd)>,
     /// What it has seen that must not be.
     pub broken: Vec<String>,
 }

@@ -5,8 +5,10 @@ use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::cookie::Cookie;
 use crate::frame::{self, Envelopes, Frames};
 use crate::pack;
+use crate::proto::membership;
 use crate::wire::FrameKind;
 
 /// A frame: its number, the byte of its kind, whether it is packed, its body.
@@ -69,4 +71,10 @@ pub fn pack(batch: &mut Vec<u8>) {
 pub fn unpack(body: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     pack::unpack(body, &mut out).ok().map(|()| out)
+}
+
+/// A datagram of the membership: its body with the tag of this cookie.
+#[must_use]
+pub fn sealed(cookie: &Cookie, body: Vec<u8>) -> Vec<u8> {
+    membership::sealed(cookie, body)
 }

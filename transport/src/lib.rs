@@ -21,6 +21,7 @@ pub mod pipe;
 pub mod proto;
 pub mod wire;
 
+mod arrivals;
 mod clock;
 mod cookie;
 mod dial;

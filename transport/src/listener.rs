@@ -4,21 +4,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::arrivals::{Arrivals, Place};
 use crate::greet::{self, Expect, HANDSHAKE_TIMEOUT};
 use crate::hub::Hub;
 use crate::pipe::Connection;
 use crate::proto::handshake::{Claim, Failure, Listener, ListenerInput, Output};
 use crate::proto::peers::{Input, SessionKey, Side};
+use crate::proto::places::Room;
 use crate::receiver::Receiver;
 use crate::wire::{self, CONTROL_LANE, Opening};
 
-/// Handshakes of accepted connections that run at once. Beyond that, connections wait in the
-/// backlog of the system. Enough for a whole cluster to come back at once: each takes a few
+/// Handshakes of accepted connections that run at once. Whoever comes beyond that takes the place of
+/// one that takes long: see [`crate::proto::places`]. A quarter of the descriptors that a process
+/// usually may have, and enough for a whole cluster to come back at once: each takes a few
 /// milliseconds.
-pub const HANDSHAKES_MAX: usize = 64;
+pub const HANDSHAKES_MAX: usize = 256;
 
 /// The pause after the system could not accept, for want of descriptors for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -29,20 +31,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// # Cancel safety
 /// Handshakes that are under way are dropped; the bound socket and the sessions live on.
 pub(crate) async fn drive_listener<R: Receiver>(hub: Arc<Hub<R>>) {
-    let mut handshakes = JoinSet::new();
+    let mut handshakes = Arrivals::new(HANDSHAKES_MAX);
     let mut stopped = std::pin::pin!(hub.stopped());
     loop {
+        let room = handshakes.room();
+        let opens = handshakes.opens(room);
         tokio::select! {
-            accepted = next(&hub), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+            accepted = next(&hub), if room == Room::Now => match accepted {
                 Ok(connection) => {
-                    handshakes.spawn(accept(hub.clone(), connection));
+                    let (hub, remote) = (hub.clone(), connection.remote_address.clone());
+                    handshakes.spawn(&remote, |place| accept(hub, connection, place));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accepting failed");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(_) = handshakes.join_next() => {}
+            () = opens, if room != Room::Now => {}
+            Some(_) = handshakes.next() => {}
             () = hub.clock.sleep_until(hub.deadline()) => {
                 hub.handle(Input::Elapsed);
             }
@@ -60,9 +66,9 @@ async fn next<R: Receiver>(hub: &Hub<R>) -> io::Result<Connection> {
 }
 
 /// One accepted connection, from its first byte to a lane of a session, or its end.
-async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection) {
+async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection, place: Arc<Place>) {
     let remote = connection.remote_address.clone();
-    match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection)).await {
+    match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection, &place)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(failure))) => tracing::warn!(remote, %failure, "dialler not let in"),
         Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -76,6 +82,7 @@ async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection) {
 async fn handshake<R: Receiver>(
     hub: &Arc<Hub<R>>,
     mut connection: Connection,
+    place: &Place,
 ) -> io::Result<Result<(), Failure>> {
     let settings = &hub.settings;
     let (party, cookie) = (settings.party(), settings.cookie.clone());
@@ -91,6 +98,7 @@ async fn handshake<R: Receiver>(
             match output {
                 Output::Send(message) => greet::send(&mut connection, &message).await?,
                 Output::Proven(claim) => {
+                    place.prove();
                     if let Some(why) = connection.mismatch(&claim.peer.node) {
                         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
                     }

@@ -4,6 +4,7 @@
 //!   peers       one per node: which dial or session of a peer counts
 //!   handshake   one per connection: who is at the other end, and is it of our cluster
 //!   bulk        one per session: long messages, cut and put together
+//!   places      one per listener: who gives way when more connect than there is room for
 //!   session     one per session: is the peer alive, and how does the session end
 //! ```
 //!
@@ -14,4 +15,5 @@ pub mod bulk;
 pub mod handshake;
 pub mod membership;
 pub mod peers;
+pub mod places;
 pub mod session;

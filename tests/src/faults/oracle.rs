@@ -8,14 +8,18 @@
 //! | no epoch goes on in another session; what is followed by another epoch has lost nothing | here |
 //! | nothing comes to a later incarnation than it was sent to | the logger, by its own incarnation |
 //! | ups and downs alternate; nothing comes before the up or after the down | the logger |
+//! | each call ends once, in its time, with its own answer or an error; none is carried out twice | who asks, the logger, and their sums here |
 //! | each monitor ends exactly once | the watcher, and its sums here |
 //! | the downs of monitors come before the down of their node | the watcher |
+//! | a link that both ends knew of breaks once on each side that lives; any other at most once | here |
+//! | nothing comes of an actor after its exit or down; all has come before an orderly one | the ends of pairs |
 //!
 //! Source: `docs/semantics.md`, "Delivery", "Exits, links, monitors", "Nodes".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat;
 
-use super::{Driven, LoggerLog, NodeLog, Sent};
+use super::{Came, Driven, LoggerLog, NodeLog, Sent, TieEnd, Tied, WatchLog};
 
 /// One direction: all that was driven to one life of a node.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +28,8 @@ pub struct Sending<'a> {
     pub driven: &'a [Driven],
     /// Whether the life goes on, so that it could be asked for its log.
     pub received: &'a NodeLog,
+    /// What the sending life has seen, if it could be asked at its end.
+    pub sender: Option<&'a NodeLog>,
 }
 
 /// What does not hold; empty if all does.
@@ -35,6 +41,7 @@ pub fn complaints(sending: Sending<'_>) -> Vec<String> {
         let mut found = log.broken.clone();
         check_prefixes(&sent, log, &mut found);
         check_sessions(&sent, log, &mut found);
+        check_asks(index, sending.driven, log, &mut found);
         complaints.extend(found.into_iter().map(|what| format!("logger {index}: {what}")));
     }
     let watcher = &sending.received.watcher;
@@ -43,7 +50,15 @@ pub fn complaints(sending: Sending<'_>) -> Vec<String> {
         let (made, ended) = (watcher.made, watcher.ended);
         complaints.push(format!("watcher: {made} monitors were made, {ended} have ended"));
     }
+    complaints.extend(broken_ties(watcher));
+    check_ties(sending, &mut complaints);
     complaints
+}
+
+/// What the ends of pairs complain of.
+fn broken_ties(watcher: &WatchLog) -> impl Iterator<Item = String> {
+    let broken = watcher.ties.iter().flat_map(|(tie, end)| end.broken.iter().zip(repeat(tie)));
+    broken.map(|(what, tie)| format!("{tie:?}: {what}"))
 }
 
 /// How many messages have come in all.
@@ -104,6 +119,48 @@ fn check_sessions(
             }
         }
     }
+}
+
+/// Every answer was one of the logger's, which answered no more than it was asked.
+fn check_asks(logger: u32, driven: &[Driven], log: &LoggerLog, complaints: &mut Vec<String>) {
+    let asks = driven.iter().flat_map(|driven| driven.asks.iter().zip(repeat(driven.epoch)));
+    for (asked, epoch) in asks.filter(|(asked, _)| asked.logger == logger) {
+        let is_it = |came: &&Came| came.sender == asked.sender && came.epoch == epoch;
+        let came = log.asked.iter().find(is_it).map_or(0, |came| came.count);
+        let ended = asked.answered + asked.errors.values().sum::<u64>();
+        if came < asked.answered || came > asked.asked || ended != asked.asked {
+            complaints.push(format!("{came} calls came of {asked:?}"));
+        }
+        complaints.extend(asked.broken.iter().cloned());
+    }
+}
+
+/// Each link has broken as it must, on the side that made it and on the other one.
+fn check_ties(sending: Sending<'_>, complaints: &mut Vec<String>) {
+    for tied in sending.driven.iter().flat_map(|driven| &driven.ties) {
+        if let Some(sender) = sending.sender {
+            let maker = end_of(sender, tied, true);
+            let (exits, downs) = maker.map_or((0, 0), |end| (end.exits, end.downs));
+            let least = u32::from(!tied.maker_killed);
+            if !(least..=1).contains(&exits) || !(least..=1).contains(&downs) {
+                complaints.push(format!("{exits} exits and {downs} downs of {tied:?}"));
+            }
+        }
+        if !tied.is_told {
+            complaints.push(format!("nobody tells the maker of the end of {tied:?}"));
+        }
+        let exits = end_of(sending.received, tied, false).map_or(0, |end| end.exits);
+        let least = u32::from(tied.is_settled && !tied.other_ends);
+        if !(least..=1).contains(&exits) {
+            complaints.push(format!("{exits} exits at the other end of {tied:?}"));
+        }
+    }
+}
+
+fn end_of<'a>(log: &'a NodeLog, tied: &Tied, is_maker: bool) -> Option<&'a TieEnd> {
+    let mut ties = log.watcher.ties.iter();
+    let found = ties.find(|(tie, end)| *tie == tied.tie && end.is_maker == is_maker);
+    found.map(|(_, end)| end)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod pair;
 mod process;
 mod relay;
 mod signals;
+mod strangers;
 
 use std::time::Duration;
 

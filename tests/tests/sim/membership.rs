@@ -123,19 +123,49 @@ fn one_friend_is_enough_and_one_accuser_is_not() {
     assert_eq!(net.oracle.false_verdicts, []);
 }
 
-/// Goal: a member that is cut off from all others judges nobody: it alone accuses them.
+/// Goal: a member that is cut off from all others judges nobody until it has asked all of them in vain:
+/// for so long it alone accuses them. Then it is a side of a partition like any other.
 /// Method: host 0 of 10 sends nothing and hears nothing; the others judge it, and take it back.
 #[test]
-fn member_that_is_cut_off_judges_nobody() {
+fn member_that_is_cut_off_judges_nobody_until_it_has_asked_all() {
     for seed in seeds(5) {
-        let mut net = Net::cluster(seed, 10, Config::default());
-        net.part(|host| usize::from(host == 0));
-        net.run_for(secs(300));
-        assert_eq!(net.oracle.false_verdicts.len(), 9, "{:?}", net.oracle.false_verdicts);
-        assert!(net.oracle.false_verdicts.iter().all(|(subject, _)| *subject == 0));
-        net.heal();
-        net.run_for(secs(60));
-        net.oracle.agreement().expect("it is back");
+        for (span, verdicts) in [(40, 9), (300, 18)] {
+            let mut net = Net::cluster(seed, 10, Config::default());
+            net.part(|host| usize::from(host == 0));
+            net.run_for(secs(span));
+            let by_it = |(subject, by): &&(usize, usize)| *subject != 0 && *by == 0;
+            let of_it = net.oracle.false_verdicts.iter().filter(|(subject, _)| *subject == 0);
+            assert_eq!(of_it.count(), 9, "{:?}", net.oracle.false_verdicts);
+            let by_it = net.oracle.false_verdicts.iter().filter(by_it).count();
+            assert_eq!(by_it + 9, verdicts, "after {span} s");
+            net.heal();
+            net.run_for(secs(60));
+            net.oracle.agreement().expect("it is back");
+        }
+    }
+}
+
+/// Goal: who is left alone finds out: all others crash at once, and there is no second accuser.
+/// Method: clusters of 3, 5 and 10, of which one host stays; then they are back, and none is judged.
+#[test]
+fn the_last_one_finds_that_all_others_have_crashed() {
+    for seed in seeds(3) {
+        for (len, within) in [(3, 60), (5, 120), (10, 200)] {
+            let mut net = Net::cluster(seed, len, Config::default());
+            net.run_for(secs(10));
+            (1..len).for_each(|host| net.crash(host));
+            net.run_for(secs(within));
+            if let Err(why) = net.oracle.agreement() {
+                net.fail(&why);
+            }
+            let last = net.oracle.detections.iter().max().copied().unwrap_or_default();
+            say!("{len} hosts, of which one is left: all others found after {last:.1?}");
+            assert_eq!(net.oracle.detections.len(), len - 1);
+            (1..len).for_each(|host| net.start(host, &[0]));
+            net.run_for(secs(60));
+            net.oracle.agreement().expect("they are back");
+            assert_eq!(net.oracle.false_verdicts, []);
+        }
     }
 }
 

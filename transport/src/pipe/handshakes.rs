@@ -3,25 +3,32 @@
 use std::io;
 
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Connection;
+use crate::arrivals::Arrivals;
 use crate::greet::HANDSHAKE_TIMEOUT;
+use crate::proto::places::Room;
 
 #[cfg(test)]
 mod tests;
 
 /// Handshakes of one listener of a pipe with certificates or HTTP that run at once, each for
-/// [`HANDSHAKE_TIMEOUT`] at most. Beyond that, connections wait in the backlog of the system. More
-/// than the sessions let in at once, so that somebody who only opens connections has to keep hundreds
-/// of them open; each costs a socket and its buffers.
+/// [`HANDSHAKE_TIMEOUT`] at most. Whoever comes beyond that takes the place of one that takes long: see
+/// [`crate::proto::places`]. As many as the sessions let in at once; each costs a socket and its
+/// buffers.
 pub const PIPE_HANDSHAKES_MAX: usize = 256;
 
 /// The handshakes of one listener. Dropping it drops them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Handshakes {
-    running: Mutex<JoinSet<Option<Connection>>>,
+    running: Mutex<Arrivals<Option<Connection>>>,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self { running: Mutex::new(Arrivals::new(PIPE_HANDSHAKES_MAX)) }
+    }
 }
 
 impl Handshakes {
@@ -44,16 +51,21 @@ impl Handshakes {
     {
         let mut running = self.running.lock().await;
         loop {
+            let room = running.room();
+            let opens = running.opens(room);
             tokio::select! {
-                accepted = accept(), if running.len() < PIPE_HANDSHAKES_MAX => {
+                biased;
+                Some(ended) = running.next() => {
+                    if let Some(connection) = ended.flatten() {
+                        return Ok(connection);
+                    }
+                }
+                accepted = accept(), if room == Room::Now => {
                     let (stream, remote) = accepted?;
-                    running.spawn(bounded(handshake(stream, remote.clone()), remote));
+                    let handshake = bounded(handshake(stream, remote.clone()), remote.clone());
+                    running.spawn(&remote, |_| handshake);
                 }
-                Some(ended) = running.join_next() => match ended {
-                    Ok(Some(connection)) => return Ok(connection),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "a handshake failed"),
-                }
+                () = opens, if room != Room::Now => {}
             }
         }
     }

@@ -3,7 +3,8 @@
 //! SWIM with Lifeguard's refinements. Each member probes one other per period, in a round; one that
 //! does not answer is pinged by three others too; one that none of them reaches is accused, and the
 //! accusation is passed on with whatever is sent anyway. The accused refutes it with a higher number
-//! of its own. If it does not, each member comes to a verdict of its own, from at least two accusers.
+//! of its own. If it does not, each member comes to a verdict of its own, from at least two accusers,
+//! unless it hears nobody at all.
 //!
 //! ```text
 //!              accused                    two accusers, and no refutation in time
@@ -62,6 +63,13 @@ use random::Random;
 use seal::Seal;
 use suspicion::Suspicion;
 use sync::Transfer;
+
+/// A datagram of this body, with the tag that fuzz targets cannot guess.
+#[cfg(starlings_fuzz)]
+pub(crate) fn sealed(cookie: &Cookie, mut body: Vec<u8>) -> Vec<u8> {
+    Seal::new(cookie).seal(&mut body);
+    body
+}
 
 /// Others that news is told to at once. 3, as in memberlist.
 const GOSSIP_FANOUT: usize = 3;

@@ -62,7 +62,11 @@ impl State {
         repair: bool,
         outbox: &mut Outbox,
     ) {
-        let deltas = convert::from_changes(changes, self.map.context());
+        let mut deltas = convert::from_changes(changes, self.map.context());
+        for delta in &mut deltas {
+            delta.writes.retain(|write| !self.is_to_come(&write.dot));
+            delta.gone.retain(|dot| !self.is_to_come(dot));
+        }
         self.observe(now, &deltas);
         let (mut progress, mut replaced) = (false, Vec::new());
         let deltas = deltas.into_iter().filter(|delta| self.is_within_limits(delta));
@@ -73,6 +77,12 @@ impl State {
         }
         self.note_progress(from, repair && (progress || !replaced.is_empty()));
         send_deltas(from, replaced, false, outbox);
+    }
+
+    /// Whether a dot is of a write that this replica has not made yet. A peer that knows of it is wrong;
+    /// if it were believed, the write would be taken for one that is known already, and be lost.
+    fn is_to_come(&self, dot: &Dot) -> bool {
+        dot.counter > self.counter && dot.replica == self.me
     }
 
     /// Whether a delta of another replica keeps the limits that puts keep here. One that does not is
@@ -125,7 +135,9 @@ impl State {
         }
         for (replica, ranges) in seen {
             let replica = self.map.context().intern(replica);
+            let most = if replica == self.me { self.counter } else { u64::MAX };
             for (low, high) in ranges {
+                let high = high.min(most);
                 let dot = Dot { replica: Arc::clone(&replica), counter: low };
                 if self.map.context().has_room_for(&dot) {
                     self.map.context_mut().insert_range(&replica, low, high);

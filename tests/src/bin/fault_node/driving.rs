@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_bytes::ByteBuf;
 use starlings::prelude::*;
 use starlings::{AnyPid, CallError, CastError};
-use starlings_tests::faults::{Drive, Driven, Sent, body};
+use starlings_tests::faults::{Drive, Driven, Sent, TieId, body};
 use tokio::task::JoinSet;
 
+use crate::asking::Asker;
+use crate::end;
 use crate::logger::{Logger, LoggerMessage, LoggerMethods as _};
 use crate::watcher::{Watcher, WatcherMethods as _};
 
@@ -21,6 +23,12 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How often each logger is monitored in each epoch.
 const MONITORS: usize = 8;
+
+/// Pairs of actors that are linked in each epoch.
+const TIES: u32 = 12;
+
+/// Calls of each sender to each logger in each epoch, at most.
+const ASKS_MAX: u64 = 500;
 
 /// Actors that are spawned there in each epoch, monitored, and killed while messages are on their way.
 const VICTIMS: usize = 16;
@@ -41,18 +49,27 @@ pub(crate) async fn drive(
     {
         watcher.settle(made).await.unwrap();
     }
-    let mut tasks = JoinSet::new();
+    let (mut tasks, mut asks, mut ties) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     for sender in 0..drive.senders {
         for (logger, pid) in (0..).zip(&to) {
-            let stream = Stream { sender, epoch, life: pid.incarnation().0, logger };
+            let life = pid.incarnation().0;
+            let stream = Stream { sender, epoch, life, logger };
             let pid = node.pid(pid);
-            tasks.spawn(stream.send(pid, drive.messages, Arc::clone(&accepted)));
+            tasks.spawn(stream.send(pid.clone(), drive.messages, Arc::clone(&accepted)));
+            let asker = Asker { sender, epoch, life, logger };
+            asks.spawn(asker.ask(pid, drive.messages.min(ASKS_MAX)));
         }
     }
     if let Some(pid) = to.first() {
+        for number in 0..TIES {
+            let (node, there) = (node.clone(), pid.node().clone());
+            let tie = TieId { life: node.instance().incarnation.0, epoch, number };
+            ties.spawn(async move { end::make(&node, &there, tie).await });
+        }
         harm(&node, &watcher, pid.node()).await;
     }
-    Driven { epoch, streams: tasks.join_all().await }
+    let ties = ties.join_all().await.into_iter().flatten().collect();
+    Driven { epoch, streams: tasks.join_all().await, asks: asks.join_all().await, ties }
 }
 
 /// Spawns actors there, monitors them, and kills every other one.

@@ -14,6 +14,8 @@ const BROKEN_MAX: usize = 20;
 pub(crate) struct Logger {
     life: u64,
     sessions: Vec<Session>,
+    /// The number of the next call of each stream, and how many have come.
+    asked: BTreeMap<(u32, u32), (u64, u64)>,
     broken: Vec<String>,
 }
 
@@ -30,7 +32,7 @@ impl Logger {
     fn init(cx: &mut Cx<Self>) -> Self {
         cx.monitor_nodes();
         let life = cx.node().instance().incarnation.0;
-        Self { life, sessions: Vec::new(), broken: Vec::new() }
+        Self { life, sessions: Vec::new(), asked: BTreeMap::new(), broken: Vec::new() }
     }
 
     /// The next message of a stream, for an actor of this life.
@@ -57,10 +59,28 @@ impl Logger {
         self.next(stream).copied().unwrap_or_default()
     }
 
+    /// The next call of a stream. Those before it that have not come have failed.
+    #[call]
+    fn ask(&mut self, life: u64, stream: (u32, u32), number: u64) -> u64 {
+        let (next, count) = self.asked.entry(stream).or_default();
+        let was = *next;
+        (*next, *count) = (number + 1, *count + 1);
+        if number < was || life != self.life {
+            self.breaks(|| format!("call {number} of {stream:?} for life {life}, after {was}"));
+        }
+        answer(life, stream, number)
+    }
+
     #[call]
     fn log(&self) -> String {
         let sessions = self.sessions.iter().map(Session::log).collect();
-        let log = LoggerLog { sessions, broken: self.broken.clone() };
+        let asked = self.asked.iter().map(|((sender, epoch), (_, count))| Came {
+            sender: *sender,
+            epoch: *epoch,
+            count: *count,
+        });
+        let (asked, broken) = (asked.collect(), self.broken.clone());
+        let log = LoggerLog { sessions, asked, broken };
         serde_json::to_string(&log).unwrap()
     }
 
@@ -83,6 +103,11 @@ impl Logger {
             },
         }
     }
+}
+
+/// What a call is answered with: not what any other one is.
+pub(crate) fn answer(life: u64, stream: (u32, u32), number: u64) -> u64 {
+    body::stream(stream.0, stream.1, life).rotate_left(17) ^ number
 }
 
 impl Logger {

@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests is a test too")]
 
+mod asking;
 mod driving;
+mod end;
 mod logger;
 mod watcher;
 
@@ -18,8 +20,9 @@ use starlings::{AutoConnect, address};
 use starlings_tests::faults::{Command, Line, LoggerLog, NodeLog, Said, Setup, Started};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use end::End;
 use logger::{Logger, LoggerMethods as _};
-use watcher::{Watcher, WatcherMethods as _};
+use watcher::{WATCHER, Watcher, WatcherMethods as _};
 
 /// What all commands share.
 #[derive(Clone)]
@@ -55,12 +58,14 @@ impl Harness {
         let builder = Node::builder(&setup.name).listen(&setup.listen).cookie("faults");
         let builder = builder.heartbeat(heartbeat, setup.missed_max).user_lanes(2);
         let builder = builder.auto_connect(AutoConnect::Never).spawnable::<Logger>();
+        let builder = builder.spawnable::<End>();
         let node = builder.start().await.unwrap();
         let mut loggers = Vec::new();
         for _ in 0..setup.loggers {
             loggers.push(node.spawn::<Logger>(()).await.unwrap());
         }
         let watcher = node.spawn::<Watcher>(()).await.unwrap();
+        node.register(WATCHER, &watcher).unwrap();
         Self { node, loggers, watcher, accepted: Arc::default() }
     }
 

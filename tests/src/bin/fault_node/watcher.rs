@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use starlings::prelude::*;
 use starlings::{AnyPid, MonitorRef};
-use starlings_tests::faults::WatchLog;
+use starlings_tests::faults::{TieEnd, TieId, WatchLog};
 
-/// Monitors what it is told to.
+/// What it is registered as.
+pub(crate) const WATCHER: &str = "watcher";
+
+/// Monitors what it is told to, and is told by the ends of pairs what they see.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
     /// Whom, and whether the session that it was made in is known to have been there afterwards.
     open: BTreeMap<MonitorRef, (AnyPid, bool)>,
     ended: BTreeSet<MonitorRef>,
+    ties: BTreeMap<(TieId, bool), TieEnd>,
     log: WatchLog,
 }
 
@@ -47,7 +51,14 @@ impl Watcher {
 
     #[call]
     fn log(&self) -> WatchLog {
-        self.log.clone()
+        let ties = self.ties.iter().map(|((tie, _), end)| (*tie, end.clone()));
+        WatchLog { ties: ties.collect(), ..self.log.clone() }
+    }
+
+    /// What one end of a pair has seen so far.
+    #[cast]
+    fn saw(&mut self, tie: TieId, end: TieEnd) {
+        self.ties.insert((tie, end.is_maker), end);
     }
 
     #[info]

@@ -1,10 +1,15 @@
 //! Two nodes that send to each other, epoch by epoch, and all that they sent.
 
+use std::time::{Duration, Instant};
+
 use starlings_tests::faults::Driven;
 use starlings_tests::faults::oracle::{self, Sending};
 
 use super::process::{Asked, Process};
 use super::relay::Relay;
+
+/// How long what has ended may take to stand in the logs.
+const SETTLES: Duration = Duration::from_secs(20);
 
 /// Two nodes, and a relay through which the one dials the other.
 pub(crate) struct Pair {
@@ -83,13 +88,26 @@ impl Epochs {
 
     /// Judges what was sent both ways, when no session is left; how many messages have come.
     pub(crate) fn judge(&self, (a, b): (&mut Process, &mut Process)) -> u64 {
-        let logs = [(a.log_at_end(), &self.from_b), (b.log_at_end(), &self.from_a)];
         let mut came = 0;
-        for (received, driven) in &logs {
-            let complaints = oracle::complaints(Sending { driven, received });
-            assert!(complaints.is_empty(), "{complaints:#?}\n{driven:#?}\n{received:#?}");
-            came += oracle::came(received);
-        }
+        settled(|| {
+            let (of_a, of_b) = (a.log_at_end(), b.log_at_end());
+            came = oracle::came(&of_a) + oracle::came(&of_b);
+            let to_a = Sending { driven: &self.from_b, received: &of_a, sender: Some(&of_b) };
+            let to_b = Sending { driven: &self.from_a, received: &of_b, sender: Some(&of_a) };
+            [oracle::complaints(to_a), oracle::complaints(to_b)].concat()
+        });
         came
+    }
+}
+
+/// Judges until there is nothing to complain of: what is missing may be on its way to the logs.
+pub(crate) fn settled(mut judge: impl FnMut() -> Vec<String>) {
+    let deadline = Instant::now() + SETTLES;
+    loop {
+        let complaints = judge();
+        if complaints.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{complaints:#?}");
     }
 }

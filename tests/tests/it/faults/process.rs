@@ -155,12 +155,18 @@ impl Process {
         nodes
     }
 
+    /// What its actors have seen so far.
+    pub(crate) fn log(&mut self) -> NodeLog {
+        let asked = self.ask(&Command::Log);
+        let Said::Log(log) = self.answer(&asked) else { panic!("a log is a log") };
+        log
+    }
+
     /// What its actors have seen, once no session is left.
     pub(crate) fn log_at_end(&mut self) -> NodeLog {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let asked = self.ask(&Command::Log);
-            let Said::Log(log) = self.answer(&asked) else { panic!("a log is a log") };
+            let log = self.log();
             let mut sessions = log.loggers.iter().flat_map(|logger| &logger.sessions);
             if sessions.all(|session| session.ended.is_some())
                 && log.watcher.made == log.watcher.ended
@@ -182,6 +188,18 @@ impl Process {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.id.to_string();
         assert!(Program::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// How many files it has open.
+    pub(crate) fn files(&self) -> u64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id)).unwrap().count() as u64
+    }
+
+    /// How much memory it has that is in use. Bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// As `kill -9`.

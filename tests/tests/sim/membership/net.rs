@@ -25,7 +25,8 @@ const LINES_MAX: usize = 60;
 
 #[derive(Debug)]
 enum Event {
-    Arrive(usize, Vec<u8>),
+    /// To whom, from whom, what.
+    Arrive(usize, usize, Vec<u8>),
     Wake(usize, u64),
     /// A starved host gets no time for a while.
     Stall(usize),
@@ -214,12 +215,15 @@ impl Net {
                     self.schedule(self.now + still + runs, Event::Stall(host));
                 }
             }
-            Event::Arrive(host, _) | Event::Wake(host, _)
+            Event::Arrive(host, ..) | Event::Wake(host, _)
                 if self.hosts[host].stalled_until > self.now =>
             {
                 self.schedule(self.hosts[host].stalled_until, event);
             }
-            Event::Arrive(host, bytes) => self.feed(host, Input::Received(bytes)),
+            Event::Arrive(host, from, bytes) => {
+                self.oracle.heard(self.now, host, from);
+                self.feed(host, Input::Received(bytes));
+            }
             Event::Wake(host, incarnation) => {
                 if self.hosts[host].incarnation != incarnation {
                     return;
@@ -279,7 +283,7 @@ impl Net {
                 let seconds = Duration::from_secs;
                 after += self.random.between(seconds(1), seconds(5));
             }
-            self.schedule(self.now + after, Event::Arrive(to, bytes.clone()));
+            self.schedule(self.now + after, Event::Arrive(to, from, bytes.clone()));
         }
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | ups and downs of a member alternate, its incarnations never fall | docs/protocol/membership.md |
 //! | a verdict has two accusers, who have accused that very life | the same; Orleans, two votes |
+//! | it has one only if the judge has heard no member for the time of a probe | the same |
 //! | who has left has left, who is superseded has a later life | the same |
 //! | a life that is over does not come back | the same |
 //! | every member sees every crash, in a bounded time | SWIM, completeness |
@@ -21,6 +22,9 @@ use starlings_transport::proto::membership::{Output, Reason};
 /// later than that: a refutation that crossed the verdict.
 const STALE: Duration = Duration::from_secs(10);
 
+/// What a probe takes at least, with the default times.
+const PROBE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Default, Clone)]
 struct Life {
     /// When it ended, if it has; whether with a leave.
@@ -35,6 +39,8 @@ pub(crate) struct Oracle {
     up: Vec<Vec<u64>>,
     down: Vec<Vec<u64>>,
     accused: BTreeSet<(usize, usize, u64)>,
+    /// By observer: when it last heard somebody that it has up.
+    heard: Vec<Duration>,
     /// From the crash to each observer's verdict.
     pub(crate) detections: Vec<Duration>,
     /// Verdicts of lives that ran: who was judged, and by whom.
@@ -52,6 +58,7 @@ impl Oracle {
             up: vec![vec![0; len]; len],
             down: vec![vec![0; len]; len],
             accused: BTreeSet::new(),
+            heard: vec![Duration::ZERO; len],
             detections: Vec::new(),
             false_verdicts: Vec::new(),
             accusations: 0,
@@ -73,6 +80,13 @@ impl Oracle {
         }
         if !has_left {
             self.up[host].fill(0);
+        }
+    }
+
+    /// A datagram has come through.
+    pub(crate) fn heard(&mut self, now: Duration, observer: usize, from: usize) {
+        if self.up[observer][from] != 0 {
+            self.heard[observer] = now;
         }
     }
 
@@ -148,7 +162,9 @@ impl Oracle {
             Reason::Superseded { by } if by.0 > life => self.life(subject, by.0).map(drop),
             Reason::Superseded { .. } => Err(what),
             Reason::Verdict { accusers } => {
-                self.check_accusers(members, &what, (subject, life), accusers)?;
+                let is_alone = self.heard[observer] + PROBE <= now;
+                let least = if members >= 3 && !self.may_judge_alone && !is_alone { 2 } else { 1 };
+                self.check_accusers(least, &what, (subject, life), accusers)?;
                 match ended {
                     Some((since, _)) => self.detections.push(now - since),
                     None => self.false_verdicts.push((subject, observer)),
@@ -160,15 +176,14 @@ impl Oracle {
 
     fn check_accusers(
         &self,
-        members: usize,
+        least: usize,
         what: &str,
         (subject, life): (usize, u64),
         accusers: &[NodeId],
     ) -> Result<(), String> {
         let distinct: BTreeSet<_> = accusers.iter().map(index).collect();
-        let least = if members >= 3 && !self.may_judge_alone { 2 } else { 1 };
         if distinct.len() < least || distinct.len() != accusers.len() {
-            return Err(format!("{what}, among {members} members"));
+            return Err(format!("{what}, which takes {least} accusers"));
         }
         for accuser in distinct {
             if accuser == subject || !self.accused.contains(&(accuser, subject, life)) {

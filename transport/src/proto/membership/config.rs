@@ -49,7 +49,7 @@ pub struct Parts {
     pub vouching: bool,
     /// Whoever is about to come to a verdict pings the suspected itself before.
     pub last_call: bool,
-    /// In a cluster of three and more, one accuser is not enough.
+    /// In a cluster of three and more, one accuser is not enough, unless it hears nobody at all.
     pub two_accusers: bool,
 }
 

@@ -65,7 +65,7 @@ pub enum Output {
 pub enum Reason {
     /// These could not reach it, and it has not refuted that in time.
     Verdict {
-        /// At least two, in a cluster of three and more.
+        /// At least two, in a cluster of three and more, unless this member hears nobody else any more.
         accusers: Vec<NodeId>,
     },
     /// It said so.

@@ -35,6 +35,7 @@ impl State {
         }) {
             return false;
         }
+        self.note_heard(&from.member.node);
         self.on_up(now, from.clone(), true, outbox);
         true
     }
@@ -266,7 +267,7 @@ impl State {
             }
             let Some(suspicion) = self.suspicions.remove(&node) else { continue };
             let mut accusers = suspicion.accusers;
-            if accusers.len() < self.config.accusers_min(self.members_len()) {
+            if accusers.len() < self.accusers_min() {
                 self.metrics.lapsed += 1;
                 continue;
             }
@@ -280,6 +281,15 @@ impl State {
             self.spread(&Update::Down { fact: fact.clone(), accusers });
             // If it lives after all it hears so at once, and can say so.
             self.send(&fact, &Message::Gossip, outbox);
+        }
+    }
+
+    /// How many accusers a verdict takes now. Who hears nobody waits for no other accuser: either there
+    /// is none left, or this member is cut off, and then it is a side of a partition like any other.
+    fn accusers_min(&self) -> usize {
+        match self.members.hears_anybody() {
+            true => self.config.accusers_min(self.members_len()),
+            false => 1,
         }
     }
 

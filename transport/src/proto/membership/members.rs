@@ -1,6 +1,6 @@
 //! The table of one member: who is up, and who was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -76,7 +76,9 @@ pub(super) struct Members {
     /// Those that are up, in the order in which they are probed.
     ring: Vec<NodeId>,
     next: usize,
-    /// Those that are not.
+    /// Those of them that this member's last probe has not reached, and that have said nothing since.
+    silent: BTreeSet<NodeId>,
+    /// Those that are not up.
     down: usize,
 }
 
@@ -98,6 +100,24 @@ impl Members {
         self.ring.len()
     }
 
+    /// A probe of this one has failed, and it has said nothing meanwhile.
+    pub(super) fn miss(&mut self, node: &NodeId) {
+        if self.table.get(node).is_some_and(Member::is_up) {
+            self.silent.insert(node.clone());
+        }
+    }
+
+    /// This one has said something.
+    pub(super) fn hear(&mut self, node: &NodeId) {
+        self.silent.remove(node);
+    }
+
+    /// Whether anybody who is up might still be heard: whose last probe has not failed, or who has said
+    /// something since.
+    pub(super) fn hears_anybody(&self) -> bool {
+        self.silent.len() < self.ring.len()
+    }
+
     /// Changes a member that is there, or enters it. `false`: there are too many.
     pub(super) fn put(&mut self, fact: Fact, status: Status, random: &mut Random) -> bool {
         let (node, member) = Member::new(fact, status);
@@ -110,6 +130,9 @@ impl Members {
             return false;
         }
         self.table.insert(node.clone(), member);
+        if is_up != was_up {
+            self.silent.remove(&node);
+        }
         if is_up && !was_up {
             // Anywhere in the round: the next one to be probed is not known from who came last.
             let at = random.index(self.ring.len() + 1);

@@ -28,6 +28,8 @@ pub(super) struct Probe {
     asked: BTreeSet<NodeId>,
     /// Those of them who have not said that they were.
     silent: BTreeSet<NodeId>,
+    /// The target has said something, if not what it was asked for.
+    is_heard: bool,
 }
 
 impl Probe {
@@ -72,7 +74,8 @@ impl State {
             let asks_at = Some(now + self.health.scale(self.config.probe_timeout));
             let member = target.member.clone();
             let (asked, silent) = (BTreeSet::new(), BTreeSet::new());
-            self.probe = Some(Probe { number, target: member, asks_at, asked, silent });
+            let is_heard = false;
+            self.probe = Some(Probe { number, target: member, asks_at, asked, silent, is_heard });
             self.metrics.probes += 1;
             let to = target.member.node.clone();
             self.send(&target, &Message::Ping { number, to }, outbox);
@@ -104,12 +107,23 @@ impl State {
         self.metrics.probes_failed += 1;
         // Those who did not even say that they were asked: it may be this node that is not heard.
         self.health.worsen(if probe.asked.is_empty() { 1 } else { probe.silent.len() });
+        if !probe.is_heard {
+            self.members.miss(&probe.target.node);
+        }
         let known = self.members.get(&probe.target.node);
         let Some(known) = known.filter(|known| known.is_up()) else { return };
         if known.incarnation == probe.target.incarnation {
             let refutation = known.refutation;
             let me = self.me.member.node.clone();
             self.accuse(now, (&probe.target, refutation, me), outbox);
+        }
+    }
+
+    /// A node has said something, whatever it was.
+    pub(super) fn note_heard(&mut self, node: &NodeId) {
+        self.members.hear(node);
+        if let Some(probe) = self.probe.as_mut().filter(|probe| probe.target.node == *node) {
+            probe.is_heard = true;
         }
     }
 
