@@ -9,7 +9,7 @@ pub mod mutate;
 pub mod seeds;
 pub mod targets;
 
-/// A target: its name, which is that of its folder in the corpus, and what is done with each input.
+/// A target: its name, which is that of its file in the corpus, and what is done with each input.
 pub struct Target {
     /// The name.
     pub name: &'static str,
