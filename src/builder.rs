@@ -27,6 +27,7 @@ impl StartNode for Node {
             listen: None,
             cookie: None,
             hidden: false,
+            version_max: None,
             heartbeat: None,
             gossip: None,
             user_lanes: None,
@@ -49,6 +50,7 @@ pub struct NodeBuilder {
     listen: Option<String>,
     cookie: Option<Cookie>,
     hidden: bool,
+    version_max: Option<u16>,
     heartbeat: Option<(Duration, u32)>,
     gossip: Option<MembershipConfig>,
     user_lanes: Option<u8>,
@@ -153,6 +155,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Sets the highest version of the protocol between nodes that this one speaks; with each other node
+    /// it speaks the highest that both do. Without this, the highest that it can. For upgrades node by
+    /// node, while it may still be that all have to go back: what came with later versions is not used.
+    pub fn protocol_max(mut self, version: u16) -> Self {
+        self.version_max = Some(version);
+        self
+    }
+
     /// Sets how often a silent lane says something, and after how many missed beats a peer is taken
     /// for dead. The longer of both ends counts. 1 s and 5 by default.
     pub fn heartbeat(mut self, interval: Duration, missed_max: u32) -> Self {
@@ -249,6 +259,7 @@ impl NodeBuilder {
             let mut config = TransportConfig::new(cookie);
             config.listen = self.listen;
             config.hidden = self.hidden;
+            config.version_max = self.version_max.unwrap_or(config.version_max);
             config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);

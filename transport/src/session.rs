@@ -43,6 +43,8 @@ use bulk::{Bulk, Progress};
 #[derive(Debug)]
 pub(crate) struct Session {
     clock: Clock,
+    /// Of the protocol, as both ends agreed on it.
+    version: u16,
     state: Mutex<State>,
     /// The control lane first, the bulk lane last.
     lanes: Vec<Lane>,
@@ -75,9 +77,10 @@ impl Session {
         agreement: &Agreement,
         pack_above: Option<usize>,
     ) -> Arc<Self> {
-        let Agreement { pulses, unpacks, .. } = *agreement;
+        let Agreement { version, pulses, unpacks, .. } = *agreement;
         Arc::new(Self {
             clock,
+            version,
             state: Mutex::new(State::new(clock.now(), lanes, pulses)),
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             bulk: Bulk::default(),
@@ -150,6 +153,7 @@ impl Session {
 
     /// Appends a frame to the control lane.
     fn say(&self, kind: FrameKind, body: &[u8]) -> Result<(), AppendError> {
+        debug_assert!(kind.since() <= self.version, "{kind:?} in version {}", self.version);
         let control = self.lanes.get(usize::from(CONTROL_LANE));
         control.map_or(Ok(()), |control| control.say(kind, body))
     }

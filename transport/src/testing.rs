@@ -54,6 +54,16 @@ pub(crate) struct FakeSession {
     downs: AtomicU64,
 }
 
+impl FakeRuntime {
+    pub(crate) fn send_to(&self, peer: &NodeId, envelope: &[u8]) -> Result<(), OutletError> {
+        let outlet = self.outlets.lock()[peer].clone();
+        outlet.send(LaneKey(0), Urgency::Refusable, &mut |out| {
+            out.extend_from_slice(envelope);
+            Ok(())
+        })
+    }
+}
+
 impl Receiver for FakeRuntime {
     type Session = FakeSession;
 
@@ -197,10 +207,7 @@ impl Node {
     }
 
     pub(crate) fn send(&self, other: &Self, envelope: &[u8]) -> Result<(), OutletError> {
-        self.outlet(other).send(LaneKey(0), Urgency::Refusable, &mut |out| {
-            out.extend_from_slice(envelope);
-            Ok(())
-        })
+        self.runtime.send_to(&other.id(), envelope)
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

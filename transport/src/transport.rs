@@ -24,7 +24,7 @@ use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
 use crate::threads::Threads;
 use crate::until::until;
-use crate::wire::LANES_MIN;
+use crate::wire::{LANES_MIN, VERSION_MAX, VERSION_MIN, Versions};
 
 #[cfg(test)]
 mod bad_input;
@@ -34,6 +34,8 @@ mod connecting;
 mod long_messages;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transcript;
 
 mod config;
 
@@ -47,6 +49,9 @@ pub enum StartError {
     /// The cookie has no bytes.
     #[error("the cookie is empty")]
     EmptyCookie,
+    /// The highest version to speak is none that this code speaks.
+    #[error("version {0} of the protocol is none of {VERSION_MIN} to {VERSION_MAX}")]
+    BadVersion(u16),
     /// The heartbeat, or the silent period that it makes, is none or too long.
     #[error("the heartbeat and the silent period are between 1 ms and 49 days")]
     BadHeartbeat,
@@ -261,6 +266,8 @@ pub(crate) async fn open<R: Receiver>(
     pipe: Arc<dyn Pipe>,
 ) -> Result<Arc<Hub<R>>, StartError> {
     let pulse = pulse(config.heartbeat, config.missed_max)?;
+    let versions = Versions::up_to(config.version_max);
+    let versions = versions.ok_or(StartError::BadVersion(config.version_max))?;
     if config.cookie.is_empty() {
         return Err(StartError::EmptyCookie);
     }
@@ -280,6 +287,7 @@ pub(crate) async fn open<R: Receiver>(
         pulse: Mutex::new(pulse),
         party: Party {
             me: receiver.local().clone(),
+            versions,
             hidden: config.hidden,
             pulse,
             lanes: USER_LANES_MAX.min(config.user_lanes).max(1) + LANES_MIN - 1,

@@ -22,3 +22,4 @@ mod pipes;
 mod seed;
 mod services;
 mod shell;
+mod versions;

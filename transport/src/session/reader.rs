@@ -96,6 +96,9 @@ fn deliver_some<R: Receiver>(
     let mut receive = (way == Way::User).then(|| receiver.batch());
     while let Some(frame) = inflow.frames.next().map_err(|error| error.to_string())? {
         inflow.sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
+        if frame.kind.since() > session.version {
+            return Err(format!("{:?} in a session of version {}", frame.kind, session.version));
+        }
         let body = if frame.is_packed {
             session.unpack(frame.body, &mut inflow.unpacked).map_err(|error| error.to_string())?;
             &inflow.unpacked[..]

@@ -10,7 +10,7 @@ use starlings_runtime::{BoxFuture, NodeId};
 use super::StartError;
 use crate::cookie::Cookie;
 use crate::membership::MembershipConfig;
-use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
+use crate::wire::{LANES_MAX, LANES_MIN, Pulse, VERSION_MAX};
 
 /// Runs the futures of a transport. The name says what the future is: `listener`, `membership`, `dial`,
 /// `keep` or `session`.
@@ -69,6 +69,12 @@ pub struct TransportConfig {
     pub cookie: Cookie,
     /// Whether sessions of this node are hidden.
     pub hidden: bool,
+    /// The highest version of the protocol that this node speaks, from [`VERSION_MIN`] on; with each peer
+    /// it speaks the highest that both do. A lower one takes what came later back, while nodes that do not
+    /// have it yet may have to be put in again. [`VERSION_MAX`].
+    ///
+    /// [`VERSION_MIN`]: crate::wire::VERSION_MIN
+    pub version_max: u16,
     /// After how long without a frame a lane says something. 1 ms to 49 days; larger finds silent
     /// peers later, smaller costs more. The longer of both ends counts. 1 s.
     pub heartbeat: Duration,
@@ -111,6 +117,7 @@ impl TransportConfig {
             listen: None,
             cookie,
             hidden: false,
+            version_max: VERSION_MAX,
             heartbeat: Duration::from_secs(1),
             missed_max: 5,
             user_lanes: 1,

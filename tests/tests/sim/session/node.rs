@@ -16,7 +16,9 @@ use starlings_transport::proto::bulk::{Incoming, Outgoing, Piece};
 use starlings_transport::proto::handshake::{self, Claim, Dialler, Listener, ListenerInput, Party};
 use starlings_transport::proto::peers::{self, SessionKey, Side};
 use starlings_transport::proto::session::{self, Sequence};
-use starlings_transport::wire::{After, CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse};
+use starlings_transport::wire::{
+    After, CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse, Versions,
+};
 
 /// Lanes of every session here: control, two user lanes, bulk.
 pub(crate) const LANES: u8 = 4;
@@ -162,6 +164,7 @@ impl Node {
             peers: peers::State::new(me.node.clone(), HANDSHAKE_TIMEOUT),
             party: Party {
                 me,
+                versions: Versions::ALL,
                 hidden: false,
                 pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
                 lanes: LANES,
