@@ -14,6 +14,11 @@ use starlings_transport::{
 
 use crate::system;
 
+/// After how long without need a session is closed in clusters with gossip. Long enough that what is sent
+/// every half a minute keeps its session, whose making takes some milliseconds; short enough that a node
+/// which talks to another one each second, and to each once, holds 75 sessions at most and not a thousand.
+const CLOSE_IDLE_GOSSIP: Duration = Duration::from_secs(60);
+
 /// `Node::builder`.
 pub trait StartNode {
     /// A node with this name, `name@host`, to be configured and started.
@@ -30,6 +35,7 @@ impl StartNode for Node {
             version_max: None,
             heartbeat: None,
             gossip: None,
+            close_idle: None,
             user_lanes: None,
             compress_above: None,
             auto_connect: AutoConnect::Always,
@@ -53,6 +59,8 @@ pub struct NodeBuilder {
     version_max: Option<u16>,
     heartbeat: Option<(Duration, u32)>,
     gossip: Option<MembershipConfig>,
+    /// As asked for; what is not asked for depends on gossip.
+    close_idle: Option<Option<Duration>>,
     user_lanes: Option<u8>,
     compress_above: Option<usize>,
     auto_connect: AutoConnect,
@@ -188,9 +196,25 @@ impl NodeBuilder {
 
     /// Finds the other nodes by gossip, for clusters in which not every node is connected to every
     /// other: their pids and names of nodes work without [`NodeBuilder::peer`], by sessions that are made
-    /// when they are used. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
+    /// when they are used, and closed when they are not: see [`NodeBuilder::close_idle`]. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
     pub fn gossip(mut self, config: MembershipConfig) -> Self {
         self.gossip = Some(config);
+        self
+    }
+
+    /// Closes a session after this long without need, if the other node does so too and does not need it
+    /// either; what is sent later opens it again, so that pids work as before. `None`: sessions stay. 60 s
+    /// with [`NodeBuilder::gossip`], `None` without. 10 ms at least; it may take a quarter longer.
+    ///
+    /// A session is needed while there are links, monitors or a [`Hold`](crate::Hold) across it, while a
+    /// call, spawn or run waits for its answer, while anything is on its way, while its peer is kept
+    /// connected, and while names, groups or caches share anything by it. A node that could not open the
+    /// session again keeps it: one that does not know the other's address, or connects only when asked for.
+    ///
+    /// Nothing is lost or overtaken by such an end. Who monitors nodes sees a `NodeEvent::Down` with
+    /// [`DownReason::Idle`](crate::DownReason::Idle).
+    pub fn close_idle(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.close_idle = Some(after.into());
         self
     }
 
@@ -260,6 +284,8 @@ impl NodeBuilder {
             config.listen = self.listen;
             config.hidden = self.hidden;
             config.version_max = self.version_max.unwrap_or(config.version_max);
+            let gossips = self.gossip.is_some();
+            config.close_idle = self.close_idle.unwrap_or(gossips.then_some(CLOSE_IDLE_GOSSIP));
             config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);

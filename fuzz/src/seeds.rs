@@ -9,7 +9,7 @@ use starlings_runtime::{AnyPid, append, fuzzing};
 use starlings_transport::fuzzing::{body, frame, pack};
 use starlings_transport::proto::handshake::{ListenerInput, Output};
 use starlings_transport::wire::{
-    After, Fragment, FragmentStart, Goodbye, Handshake, NewPulse, Opening, Pulse, Refusal,
+    After, Fragment, FragmentStart, Goodbye, Handshake, Idle, NewPulse, Opening, Pulse, Refusal,
 };
 
 use crate::joined;
@@ -87,6 +87,11 @@ pub fn bodies() -> Vec<Vec<u8>> {
     let bodies = [
         encoded(&Goodbye::Disconnect),
         encoded(&Goodbye::Shutdown),
+        encoded(&Goodbye::Idle),
+        encoded(&Idle::Ask(vec![0, 300])),
+        encoded(&Idle::Agree(vec![0, 300])),
+        encoded(&Idle::Decline),
+        encoded(&Idle::Withdraw),
         encoded(&NewPulse { pulse, is_answer: false }),
         encoded(&NewPulse { pulse, is_answer: true }),
         encoded(&0_u32),

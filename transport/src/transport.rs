@@ -31,6 +31,8 @@ mod bad_input;
 #[cfg(test)]
 mod connecting;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod long_messages;
 #[cfg(test)]
 mod tests;
@@ -40,7 +42,7 @@ mod transcript;
 mod config;
 
 pub use config::{AllowPeers, AutoConnect, Spawner, TransportConfig};
-use config::{USER_LANES_MAX, pulse};
+use config::{CLOSE_IDLE_MIN, USER_LANES_MAX, pulse};
 
 /// Why a transport did not start. Nothing listens and nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -299,6 +301,7 @@ pub(crate) async fn open<R: Receiver>(
         spawner: config.spawner.unwrap_or_else(tokio_spawner),
         threads,
         compress_above: config.compress_above,
+        close_idle: config.close_idle.map(|after| after.max(CLOSE_IDLE_MIN)),
         auto_connect: config.auto_connect,
         allow_peers: config.allow_peers,
     };

@@ -7,6 +7,10 @@
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
 
+mod idle;
+
+pub use idle::Idle;
+
 /// The lowest version of the protocol that this code speaks.
 pub const VERSION_MIN: u16 = 3;
 
@@ -303,6 +307,9 @@ pub enum FrameKind {
     Delivered,
     /// The sender asks for other times from now on. The body is a [`NewPulse`]. Control lane.
     Pulse,
+    /// What comes of a session that is not needed. The body is an [`Idle`]. Control lane; from version 4
+    /// on.
+    Idle,
 }
 
 impl FrameKind {
@@ -316,6 +323,7 @@ impl FrameKind {
             Self::Fragment => 4,
             Self::Delivered => 5,
             Self::Pulse => 6,
+            Self::Idle => 7,
         }
     }
 
@@ -329,6 +337,7 @@ impl FrameKind {
             | Self::Fragment
             | Self::Delivered
             | Self::Pulse => 3,
+            Self::Idle => 4,
         }
     }
 
@@ -342,6 +351,7 @@ impl FrameKind {
             4 => Some(Self::Fragment),
             5 => Some(Self::Delivered),
             6 => Some(Self::Pulse),
+            7 => Some(Self::Idle),
             _ => None,
         }
     }
@@ -381,6 +391,8 @@ pub enum Goodbye {
     Disconnect,
     /// It shuts down.
     Shutdown,
+    /// Neither node needs the session, as both have agreed. From version 4 on.
+    Idle,
 }
 
 impl Goodbye {
@@ -400,6 +412,7 @@ impl Goodbye {
         match self {
             Self::Disconnect => DownReason::Closed,
             Self::Shutdown => DownReason::Shutdown,
+            Self::Idle => DownReason::Idle,
         }
     }
 }

@@ -16,6 +16,7 @@ mod caches;
 mod faults;
 mod functions;
 mod gossip;
+mod idle;
 mod many;
 mod nodes;
 mod pipes;

@@ -107,7 +107,7 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
         bytes
     };
     let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 64]].concat();
-    let cases: [(&str, u8, Vec<u8>); 20] = [
+    let cases: [(&str, u8, Vec<u8>); 23] = [
         ("a packed frame that does not unpack", 1, packed(b"xxxxxxxx")),
         ("a packed frame that expands too far", 1, packed(&bomb)),
         ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
@@ -127,6 +127,9 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
         ("a confirmation on a user lane", 1, frame(0, FrameKind::Delivered, &[0])),
         ("a confirmation of what was never sent", 0, frame(0, FrameKind::Delivered, &[0])),
         ("a heartbeat with a body", 0, frame(0, FrameKind::Heartbeat, b"x")),
+        ("a word about the end on a user lane", 1, frame(0, FrameKind::Idle, &[2])),
+        ("a word about the end out of turn", 0, frame(0, FrameKind::Idle, &[2])),
+        ("an end that was not agreed on", 0, frame(0, FrameKind::Goodbye, &[2])),
         ("a goodbye of no kind", 0, frame(0, FrameKind::Goodbye, b"\xff")),
     ];
     for net in Net::all() {

@@ -97,6 +97,15 @@ pub struct TransportConfig {
     pub auto_connect: AutoConnect,
     /// Which peers the node talks to. `None`: all that know the cookie.
     pub allow_peers: Option<AllowPeers>,
+    /// After this long without need, sessions are closed, if the other end does not need them either and
+    /// closes such sessions too. 10 ms at least; what is shorter counts as that. It may take a quarter
+    /// longer. `None`: none are. `None`.
+    ///
+    /// A session is needed while there are links or monitors across it, calls or other answers that are
+    /// waited for, anything on its way, or a [`Hold`](starlings_runtime::Hold); while its peer is kept
+    /// connected; and by an end that could not open it again: one that does not know the other's address,
+    /// or that connects only when asked for.
+    pub close_idle: Option<Duration>,
     /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
     pub connect_timeout: Duration,
     /// Finds other nodes, and their ends, by gossip. Takes `listen`, and the same port for datagrams.
@@ -105,6 +114,10 @@ pub struct TransportConfig {
     /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
     pub spawner: Option<Spawner>,
 }
+
+/// Shortest time after which sessions are closed that nobody needs. Less would be the time of a few
+/// messages.
+pub(super) const CLOSE_IDLE_MIN: Duration = Duration::from_millis(10);
 
 /// Most user lanes of a session.
 pub(super) const USER_LANES_MAX: u8 = LANES_MAX - (LANES_MIN - 1);
@@ -125,6 +138,7 @@ impl TransportConfig {
             allow_peers: None,
             compress_above: None,
             threads: 1,
+            close_idle: None,
             connect_timeout: Duration::from_secs(5),
             membership: None,
             spawner: None,
