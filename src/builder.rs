@@ -14,6 +14,11 @@ use starlings_transport::{
 
 use crate::system;
 
+/// After how long without need a session is closed in clusters with gossip. Long enough that what is sent
+/// every half a minute keeps its session, whose making takes some milliseconds; short enough that a node
+/// which talks to another one each second, and to each once, holds 75 sessions at most and not a thousand.
+const CLOSE_IDLE_GOSSIP: Duration = Duration::from_secs(60);
+
 /// `Node::builder`.
 pub trait StartNode {
     /// A node with this name, `name@host`, to be configured and started.
@@ -27,8 +32,10 @@ impl StartNode for Node {
             listen: None,
             cookie: None,
             hidden: false,
+            version_max: None,
             heartbeat: None,
             gossip: None,
+            close_idle: None,
             user_lanes: None,
             compress_above: None,
             auto_connect: AutoConnect::Always,
@@ -49,8 +56,11 @@ pub struct NodeBuilder {
     listen: Option<String>,
     cookie: Option<Cookie>,
     hidden: bool,
+    version_max: Option<u16>,
     heartbeat: Option<(Duration, u32)>,
     gossip: Option<MembershipConfig>,
+    /// As asked for; what is not asked for depends on gossip.
+    close_idle: Option<Option<Duration>>,
     user_lanes: Option<u8>,
     compress_above: Option<usize>,
     auto_connect: AutoConnect,
@@ -153,6 +163,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Sets the highest version of the protocol between nodes that this one speaks; with each other node
+    /// it speaks the highest that both do. Without this, the highest that it can. For upgrades node by
+    /// node, while it may still be that all have to go back: what came with later versions is not used.
+    pub fn protocol_max(mut self, version: u16) -> Self {
+        self.version_max = Some(version);
+        self
+    }
+
     /// Sets how often a silent lane says something, and after how many missed beats a peer is taken
     /// for dead. The longer of both ends counts. 1 s and 5 by default.
     pub fn heartbeat(mut self, interval: Duration, missed_max: u32) -> Self {
@@ -178,9 +196,25 @@ impl NodeBuilder {
 
     /// Finds the other nodes by gossip, for clusters in which not every node is connected to every
     /// other: their pids and names of nodes work without [`NodeBuilder::peer`], by sessions that are made
-    /// when they are used. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
+    /// when they are used, and closed when they are not: see [`NodeBuilder::close_idle`]. Needs [`NodeBuilder::listen`], and takes datagrams at the same port.
     pub fn gossip(mut self, config: MembershipConfig) -> Self {
         self.gossip = Some(config);
+        self
+    }
+
+    /// Closes a session after this long without need, if the other node does so too and does not need it
+    /// either; what is sent later opens it again, so that pids work as before. `None`: sessions stay. 60 s
+    /// with [`NodeBuilder::gossip`], `None` without. 10 ms at least; it may take a quarter longer.
+    ///
+    /// A session is needed while there are links, monitors or a [`Hold`](crate::Hold) across it, while a
+    /// call, spawn or run waits for its answer, while anything is on its way, while its peer is kept
+    /// connected, and while names, groups or caches share anything by it. A node that could not open the
+    /// session again keeps it: one that does not know the other's address, or connects only when asked for.
+    ///
+    /// Nothing is lost or overtaken by such an end. Who monitors nodes sees a `NodeEvent::Down` with
+    /// [`DownReason::Idle`](crate::DownReason::Idle).
+    pub fn close_idle(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.close_idle = Some(after.into());
         self
     }
 
@@ -249,6 +283,9 @@ impl NodeBuilder {
             let mut config = TransportConfig::new(cookie);
             config.listen = self.listen;
             config.hidden = self.hidden;
+            config.version_max = self.version_max.unwrap_or(config.version_max);
+            let gossips = self.gossip.is_some();
+            config.close_idle = self.close_idle.unwrap_or(gossips.then_some(CLOSE_IDLE_GOSSIP));
             config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);

@@ -54,12 +54,13 @@ pub use starlings_runtime::interop;
 pub use starlings_runtime::{
     ActorInfo, AnyPid, AutoShutdown, Backoff, CAPACITY_DEFAULT, Call, CallError, Candidate,
     CastError, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, ConnectError, Counts, Cx,
-    DelayedCast, Down, DownReason, Exit, ExitReason, INTERVAL_MIN, Incarnation, Info, Monitor,
-    MonitorRef, MultiRun, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On, Overflow,
-    PendingCall, Pid, PidText, PidTextError, Placement, REMOTE_BYTES_MAX, RegisterError, Remote,
-    RemoteFunction, Reply, Restart, Result, Run, RunError, Running, Shutdown, Spawn, SpawnError,
-    Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods, SupervisorSpec,
-    TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec, spec_on,
+    DelayedCast, Down, DownReason, Exit, ExitReason, Hold, INTERVAL_MIN, Incarnation, Info,
+    Monitor, MonitorRef, MultiRun, Node, NodeEvent, NodeId, NodeIdError, NodeInstance, On,
+    Overflow, PendingCall, Pid, PidText, PidTextError, Placement, REMOTE_BYTES_MAX, RegisterError,
+    Remote, RemoteFunction, Reply, Restart, Result, Run, RunError, Running, Shutdown, Spawn,
+    SpawnError, Spawnable, Spawning, SpecError, StartChildError, Supervisor, SupervisorMethods,
+    SupervisorSpec, TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec,
+    spec_on,
 };
 pub use starlings_transport::{AutoConnect, Cookie, MembershipConfig};
 pub use system::{HeartbeatError, address, set_heartbeat};

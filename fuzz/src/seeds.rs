@@ -12,7 +12,7 @@ use starlings_transport::proto::membership::{
     Fact, MEMBERSHIP_VERSION, Message as MembershipMessage, Update,
 };
 use starlings_transport::wire::{
-    After, Fragment, FragmentStart, Goodbye, Handshake, NewPulse, Opening, Pulse, Refusal,
+    After, Fragment, FragmentStart, Goodbye, Handshake, Idle, NewPulse, Opening, Pulse, Refusal,
 };
 
 use crate::joined;
@@ -91,6 +91,11 @@ pub fn bodies() -> Vec<Vec<u8>> {
     let bodies = [
         encoded(&Goodbye::Disconnect),
         encoded(&Goodbye::Shutdown),
+        encoded(&Goodbye::Idle),
+        encoded(&Idle::Ask(vec![0, 300])),
+        encoded(&Idle::Agree(vec![0, 300])),
+        encoded(&Idle::Decline),
+        encoded(&Idle::Withdraw),
         encoded(&NewPulse { pulse, is_answer: false }),
         encoded(&NewPulse { pulse, is_answer: true }),
         encoded(&0_u32),

@@ -31,6 +31,9 @@ pub(crate) trait Machine: Send + Sized + fmt::Debug + 'static {
 
     /// The serials of the local pids that it holds facts of, perhaps several times each.
     fn local_serials(&self) -> Vec<u64>;
+
+    /// Whether it has facts that this node knows too, or knows facts of that node.
+    fn shares_with(&self, peer: &NodeInstance) -> bool;
 }
 
 pub(crate) type Outbox<M> = Vec<Output<<M as Machine>::Message, <M as Machine>::Event>>;
@@ -67,14 +70,24 @@ pub(crate) struct Driver<M: Machine, S: Shell<M>> {
 }
 
 impl<M: Machine, S: Shell<M>> Driver<M, S> {
-    pub(crate) fn new(node: Node, machine: M, shell: S) -> Self {
-        Self {
-            node,
+    /// A driver that keeps the sessions with those nodes that its machine shares facts with, or whose
+    /// facts somebody here waits for: with the session, the facts would go.
+    pub(crate) fn start(node: &Node, machine: M, shell: S) -> Arc<Self> {
+        let driver = Arc::new(Self {
+            node: node.clone(),
             shell: Arc::new(shell),
             machine: Mutex::new(machine),
             started: Instant::now(),
             alarm: Alarm::default(),
-        }
+        });
+        let shared = Arc::downgrade(&driver);
+        node.hold_while(move |peer| {
+            shared.upgrade().is_some_and(|driver| {
+                driver.read(|machine| machine.shares_with(peer))
+                    || !driver.shell.extra_pids().is_empty()
+            })
+        });
+        driver
     }
 
     /// Runs `act` on the machine and does what it asks for.

@@ -77,7 +77,7 @@ impl Groups {
             let stream = crate::driver::new_stream(node);
             let state = State::new(node.instance().clone(), stream, DIGEST_INTERVAL);
             let shell = GroupsShell::new(scope);
-            Self(Arc::new(Driver::new(node.clone(), state, shell)))
+            Self(Driver::start(node, state, shell))
         };
         scopes.entry(scope.to_owned()).or_insert_with(make).clone()
     }

@@ -73,7 +73,7 @@ impl Names {
         let make = || {
             let stream = crate::driver::new_stream(node);
             let state = State::new(node.instance().clone(), stream, DIGEST_INTERVAL);
-            Self(Arc::new(Driver::new(node.clone(), state, NamesShell::new(scope))))
+            Self(Driver::start(node, state, NamesShell::new(scope)))
         };
         scopes.entry(scope.to_owned()).or_insert_with(make).clone()
     }

@@ -33,7 +33,7 @@ impl CastError {
             OutletError::Encode(why) => Self::BadMessage(why),
             OutletError::TooLarge { .. } => Self::BadMessage(error.to_string()),
             OutletError::Overloaded => Self::Overloaded,
-            OutletError::Closed => Self::NoConnection(node.clone()),
+            OutletError::Closed | OutletError::Idle => Self::NoConnection(node.clone()),
         }
     }
 

@@ -74,7 +74,9 @@ pub use remote::decoding::Origin;
 pub use remote::fingerprint::{method_key, shape};
 pub use remote::ingress::{Ingress, ProtocolViolation, SessionIngress};
 pub use remote::lookup::encode_cast;
+pub use remote::needs::Hold;
 pub use remote::on::On;
+pub use remote::route::KEPT_ENVELOPE_BYTES_MAX;
 pub use remote::wire::{CallRef, MethodKey, append, append_bytes, decode};
 #[doc(hidden)]
 pub use remote::wire::{append_tail, skip_tails, tail_key, take_fixed, take_tail};

@@ -35,6 +35,7 @@ use crate::node::types::{Schemas, SpawnableType, TypeTable};
 use crate::pid::{AnyPid, Pid, PidParseError, PidText};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{Carrier, LaneKey, Urgency};
+use crate::remote::needs::Needs;
 use crate::remote::on::On;
 use crate::remote::peer::Peer;
 use crate::remote::wire::{CallRef, Header};
@@ -59,6 +60,7 @@ pub(crate) struct NodeInner {
     extensions: Table<TypeId, Arc<dyn Any + Send + Sync>>,
     counters: Counters,
     closing: AtomicBool,
+    needs: Needs,
     runtime: tokio::runtime::Handle,
     system: OnceLock<AnyPid>,
 }
@@ -210,6 +212,10 @@ impl Node {
 
     pub(crate) fn membership(&self) -> &Mutex<Membership> {
         &self.0.membership
+    }
+
+    pub(crate) fn needs(&self) -> &Needs {
+        &self.0.needs
     }
 
     pub(crate) fn schemas(&self) -> Schemas {

@@ -147,6 +147,9 @@ pub enum DownReason {
     Overflow,
     /// The other node, or this one, shut down in order.
     Shutdown,
+    /// Neither node had needed it for a while, and both agreed to close it. Nothing was lost, and what is
+    /// sent from now on has it opened again.
+    Idle,
 }
 
 impl DownReason {
@@ -161,6 +164,7 @@ impl DownReason {
             Self::ProtocolError(_) => "ProtocolError",
             Self::Overflow => "Overflow",
             Self::Shutdown => "Shutdown",
+            Self::Idle => "Idle",
         }
     }
 }
@@ -175,7 +179,8 @@ impl fmt::Display for DownReason {
             | Self::Disconnected
             | Self::HeartbeatTimeout
             | Self::Overflow
-            | Self::Shutdown => f.write_str(self.kind()),
+            | Self::Shutdown
+            | Self::Idle => f.write_str(self.kind()),
         }
     }
 }

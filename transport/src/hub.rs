@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use starlings_runtime::{BoxFuture, ConnectError, NodeId, NodeInstance};
+use starlings_runtime::{BoxFuture, ConnectError, DownReason, NodeId, NodeInstance};
 use tokio::sync::{Notify, oneshot, watch};
 
 mod board;
@@ -245,7 +245,7 @@ impl<R: Receiver> Hub<R> {
     }
 
     /// A session is over, and its down is reported.
-    pub(crate) fn end(self: &Arc<Self>, node: &NodeId, key: SessionKey) {
+    pub(crate) fn end(self: &Arc<Self>, node: &NodeId, key: SessionKey, reason: &DownReason) {
         self.change(|board| {
             if let Some(live) = board.live.remove(node)
                 && !live.is_announced
@@ -253,7 +253,7 @@ impl<R: Receiver> Hub<R> {
                 let why = "the session ended before it was up";
                 board.resolve(node, &Err(handshake_failed(node, why)));
             }
-            if board.addresses.contains_key(node) {
+            if *reason != DownReason::Idle && board.addresses.contains_key(node) {
                 board.lost.insert(node.clone());
             }
             let node = node.clone();
@@ -330,8 +330,8 @@ impl<R: Receiver> Hub<R> {
             return;
         };
         let lane_count = u8::try_from(lanes.len()).unwrap_or(LANES_MAX);
-        let pack_above = self.settings.compress_above;
-        let session = Session::new(self.clock, lane_count, &agreement, pack_above);
+        let terms = self.settings.terms();
+        let session = Session::new(self.clock, (key.side, lane_count), &agreement, terms);
         let live = Live { key, session: session.clone(), is_announced: false };
         board.live.insert(peer.node.clone(), live);
         let delivery =

@@ -51,6 +51,8 @@ struct Out {
     /// Of the next frame; of the one that is begun, if one is.
     seq: u32,
     is_writer_idle: bool,
+    /// Whether no envelope is let in, for the time being or since the end.
+    is_frozen: bool,
     phase: Phase,
 }
 
@@ -90,6 +92,9 @@ impl Lane {
     /// Appends an envelope to the frame that is begun, or to a new one.
     pub(crate) fn append(&self, urgency: Urgency, envelope: &[u8]) -> Result<(), AppendError> {
         let mut out = self.out.lock();
+        if out.is_frozen {
+            return Err(AppendError::Refused(OutletError::Idle));
+        }
         out.admit(urgency, envelope.len())?;
         let start = match out.begun {
             Some(start) => start,
@@ -119,6 +124,11 @@ impl Lane {
         drop(out);
         self.work.notify_one();
         Ok(())
+    }
+
+    /// Lets no envelope in, or lets them in again. What was let in before is written.
+    pub(crate) fn freeze(&self, is_frozen: bool) {
+        self.out.lock().is_frozen = is_frozen;
     }
 
     /// Appends a goodbye with this body as the last frame; the writer ends once all is written.

@@ -36,6 +36,13 @@ pub(crate) trait SessionReceiver: Send + Sync + 'static {
     /// Takes one envelope.
     fn one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation>;
 
+    /// Whether it needs the session, or has used it since this was asked the last time.
+    fn is_needed(&self) -> bool;
+
+    /// Envelopes that were refused with [`OutletError::Idle`](starlings_runtime::OutletError::Idle) are
+    /// taken again.
+    fn resumed(&self);
+
     fn down(&self, reason: DownReason);
 }
 
@@ -67,6 +74,14 @@ impl SessionReceiver for SessionIngress {
 
     fn one(&self, envelope: &[u8]) -> Result<(), ProtocolViolation> {
         self.deliver(envelope)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.is_needed()
+    }
+
+    fn resumed(&self) {
+        self.resumed();
     }
 
     fn down(&self, reason: DownReason) {

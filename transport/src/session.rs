@@ -10,39 +10,41 @@
 //! ends; even when the future that drives it is dropped. It is reported by the drop of the
 //! [`Delivery`] that the driver shares with the readers.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use starlings_runtime::{
-    BoxFuture, DownReason, LaneKey, NodeInstance, Outlet, OutletError, SessionInfo, Urgency,
-};
+use starlings_runtime::{DownReason, NodeInstance, SessionInfo};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::hub::Hub;
 use crate::lane::{AppendError, Lane};
 use crate::pack::{UnpackError, unpack};
 use crate::pipe::Connection;
 use crate::proto::handshake::Agreement;
-use crate::proto::peers::{self, SessionKey};
-use crate::proto::session::{Input, Output, State};
+use crate::proto::peers::{self, SessionKey, Side};
+use crate::proto::session::{IdleRules, Input, Output, State};
 use crate::receiver::{Receiver, SessionReceiver};
-use crate::scratch::with_buffer;
 use crate::wire::{CONTROL_LANE, FrameKind};
 
 mod bulk;
+mod idle;
+mod outlet;
 mod reader;
 mod writer;
 
 pub use bulk::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
 use bulk::{Bulk, Progress};
+use idle::User;
 
 /// What senders, readers, writers and the driver of a session share.
-#[derive(Debug)]
 pub(crate) struct Session {
     clock: Clock,
+    /// Of the protocol, as both ends agreed on it.
+    version: u16,
     state: Mutex<State>,
     /// The control lane first, the bulk lane last.
     lanes: Vec<Lane>,
@@ -51,6 +53,7 @@ pub(crate) struct Session {
     progress: Vec<Progress>,
     /// The last frame of the bulk lane, while other frames are still to be written.
     goodbye: Mutex<Option<Vec<u8>>>,
+    user: OnceLock<Weak<dyn User>>,
     /// Whether the peer may send packed frames.
     unpacks: bool,
     /// From how many bytes on bodies are packed.
@@ -58,6 +61,15 @@ pub(crate) struct Session {
     closed: OnceLock<DownReason>,
     /// The session is closed, or its deadline has come nearer.
     changed: Notify,
+}
+
+/// What the node's settings make of a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// From how many bytes on bodies are packed.
+    pub(crate) pack_above: Option<usize>,
+    /// After how long without need it is closed.
+    pub(crate) close_idle: Option<Duration>,
 }
 
 /// What a lane is for.
@@ -71,18 +83,25 @@ enum Way {
 impl Session {
     pub(crate) fn new(
         clock: Clock,
-        lanes: u8,
+        (side, lanes): (Side, u8),
         agreement: &Agreement,
-        pack_above: Option<usize>,
+        Terms { pack_above, close_idle }: Terms,
     ) -> Arc<Self> {
-        let Agreement { pulses, unpacks, .. } = *agreement;
+        let Agreement { version, pulses, unpacks, .. } = *agreement;
+        let mut state = State::new(clock.now(), lanes, pulses);
+        if version >= FrameKind::Idle.since() {
+            let is_dialler = side == Side::Dialled;
+            state = state.with_idle(IdleRules { after: close_idle, is_dialler });
+        }
         Arc::new(Self {
             clock,
-            state: Mutex::new(State::new(clock.now(), lanes, pulses)),
+            version,
+            state: Mutex::new(state),
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             bulk: Bulk::default(),
             progress: (0..lanes).map(|_| Progress::default()).collect(),
             goodbye: Mutex::default(),
+            user: OnceLock::new(),
             unpacks,
             pack_above: pack_above.filter(|_| unpacks),
             closed: OnceLock::new(),
@@ -93,7 +112,21 @@ impl Session {
     /// Tells the state what happened, and does what it wants.
     pub(crate) fn handle(&self, input: Input) {
         let mut outbox = Vec::new();
-        let nears = matches!(input, Input::GoodbyeHeard { .. } | Input::PulseHeard(_));
+        let nears = match &input {
+            Input::GoodbyeHeard { .. }
+            | Input::PulseHeard(_)
+            | Input::Looked(_)
+            | Input::IdleHeard(..) => true,
+            Input::Heard
+            | Input::Sent
+            | Input::NewPulse(_)
+            | Input::Flushed { .. }
+            | Input::LaneEnded { .. }
+            | Input::Violated(_)
+            | Input::Overflowed
+            | Input::Close(_)
+            | Input::Elapsed => false,
+        };
         self.state.lock().handle(self.clock.now(), input, &mut outbox);
         for output in &outbox {
             self.perform(output);
@@ -111,6 +144,12 @@ impl Session {
                 let body = postcard::to_allocvec(new).unwrap_or_default();
                 drop(self.say(FrameKind::Pulse, &body));
             }
+            Output::Look => self.look(),
+            Output::Idle(said) => {
+                let body = postcard::to_allocvec(said).unwrap_or_default();
+                drop(self.say(FrameKind::Idle, &body));
+            }
+            Output::Thaw => self.thaw(),
             Output::Goodbye(goodbye) => {
                 let body = postcard::to_allocvec(goodbye).unwrap_or_default();
                 if let Some((bulk, others)) = self.lanes.split_last() {
@@ -150,6 +189,7 @@ impl Session {
 
     /// Appends a frame to the control lane.
     fn say(&self, kind: FrameKind, body: &[u8]) -> Result<(), AppendError> {
+        debug_assert!(kind.since() <= self.version, "{kind:?} in version {}", self.version);
         let control = self.lanes.get(usize::from(CONTROL_LANE));
         control.map_or(Ok(()), |control| control.say(kind, body))
     }
@@ -197,70 +237,15 @@ impl Session {
             progress.reaches(frames).await;
         }
     }
-
-    /// The user lane of a receiver: not the first lane, and not the last.
-    fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
-        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
-        let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;
-        self.lanes.get(usize::from(at)).map(|lane| (at, lane))
-    }
-
-    fn append(
-        &self,
-        key: LaneKey,
-        urgency: Urgency,
-        envelope: &mut Vec<u8>,
-    ) -> Result<(), AppendError> {
-        let Some((at, lane)) = self.user_lane(key) else {
-            return Err(AppendError::Refused(OutletError::Closed));
-        };
-        if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
-            return lane.append(urgency, envelope);
-        }
-        self.bulk.push(key.0, urgency, (at, lane), std::mem::take(envelope))?;
-        if let Some(bulk) = self.lanes.last() {
-            bulk.nudge();
-        }
-        Ok(())
-    }
 }
 
-impl Outlet for Session {
-    fn send(
-        &self,
-        lane: LaneKey,
-        urgency: Urgency,
-        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
-    ) -> Result<(), OutletError> {
-        // Before it is encoded, which for a long message is most of the work.
-        if urgency == Urgency::Refusable && self.bulk.refuses(lane.0) {
-            return Err(OutletError::Overloaded);
-        }
-        let appended = with_buffer(|envelope| match encode(envelope) {
-            Ok(()) => self.append(lane, urgency, envelope),
-            Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),
-        });
-        match appended {
-            Ok(()) => Ok(()),
-            Err(AppendError::Refused(error)) => Err(error),
-            Err(AppendError::Overflowed) => {
-                self.handle(Input::Overflowed);
-                Err(OutletError::Closed)
-            }
-        }
-    }
-
-    fn ready(self: Arc<Self>, key: LaneKey) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            if let Some((_, lane)) = self.user_lane(key) {
-                lane.ready().await;
-            }
-            self.bulk.ready().await;
-        })
-    }
-
-    fn close(&self, reason: DownReason) {
-        self.handle(Input::Close(reason));
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("version", &self.version)
+            .field("state", &self.state)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -279,7 +264,7 @@ impl<R: Receiver> Drop for Delivery<R> {
         // Without a reason, the future that drove the session was dropped.
         self.session.handle(Input::Close(DownReason::Closed));
         self.session.close_lanes();
-        let reason = self.session.closed.get_or_init(|| DownReason::Closed);
+        let reason = self.session.closed.get_or_init(|| DownReason::Closed).clone();
         // Before the down: who hears of it and connects gets another session.
         let (node, key) = (self.peer.node.clone(), self.key);
         self.hub.handle(peers::Input::Ending { node, key });
@@ -287,7 +272,7 @@ impl<R: Receiver> Drop for Delivery<R> {
             tracing::info!(peer = %self.peer.node, %reason, "session down");
             receiver.down(reason.clone());
         }
-        self.hub.end(&self.peer.node, self.key);
+        self.hub.end(&self.peer.node, self.key, &reason);
     }
 }
 
@@ -323,6 +308,7 @@ pub(crate) async fn drive_session<R: Receiver>(
         // It was changed during the handshake.
         session.handle(Input::NewPulse(wanted));
     }
+    session.set_user(&delivery);
     let (mut tasks, threads) = (JoinSet::new(), &delivery.hub.settings.threads);
     for (lane, connection) in (0..).zip(lanes) {
         let place = match session.way(lane) {

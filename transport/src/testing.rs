@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -40,6 +40,9 @@ pub(crate) const BAD_GREETING: &[u8] = b"bad greeting";
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeRuntime {
+    /// Whether it needs its sessions.
+    pub(crate) needs: Arc<AtomicBool>,
+    resumed: Arc<AtomicU64>,
     local: NodeInstance,
     greeting: Vec<u8>,
     events: Arc<watch::Sender<Vec<Event>>>,
@@ -52,6 +55,18 @@ pub(crate) struct FakeSession {
     peer: NodeId,
     events: Arc<watch::Sender<Vec<Event>>>,
     downs: AtomicU64,
+    needs: Arc<AtomicBool>,
+    resumed: Arc<AtomicU64>,
+}
+
+impl FakeRuntime {
+    pub(crate) fn send_to(&self, peer: &NodeId, envelope: &[u8]) -> Result<(), OutletError> {
+        let outlet = self.outlets.lock()[peer].clone();
+        outlet.send(LaneKey(0), Urgency::Refusable, &mut |out| {
+            out.extend_from_slice(envelope);
+            Ok(())
+        })
+    }
 }
 
 impl Receiver for FakeRuntime {
@@ -78,7 +93,13 @@ impl Receiver for FakeRuntime {
         let up = Event::Up(info.peer.clone());
         self.infos.lock().push(info);
         self.events.send_modify(|events| events.push(up));
-        Ok(FakeSession { peer, events: self.events.clone(), downs: AtomicU64::new(0) })
+        Ok(FakeSession {
+            peer,
+            events: self.events.clone(),
+            downs: AtomicU64::new(0),
+            needs: self.needs.clone(),
+            resumed: self.resumed.clone(),
+        })
     }
 }
 
@@ -95,6 +116,14 @@ impl SessionReceiver for FakeSession {
         let event = Event::Delivered(self.peer.clone(), envelope.to_vec());
         self.events.send_modify(|events| events.push(event));
         Ok(())
+    }
+
+    fn is_needed(&self) -> bool {
+        self.needs.load(Ordering::SeqCst)
+    }
+
+    fn resumed(&self) {
+        self.resumed.fetch_add(1, Ordering::SeqCst);
     }
 
     fn down(&self, reason: DownReason) {
@@ -155,6 +184,8 @@ impl Node {
         let mut greeting = format!("greeting of {name}").into_bytes();
         change(&mut config, &mut greeting);
         let runtime = FakeRuntime {
+            needs: Arc::default(),
+            resumed: Arc::default(),
             local: instance(&format!("{name}@h"), incarnation),
             greeting,
             events: Arc::new(watch::Sender::new(Vec::new())),
@@ -197,10 +228,7 @@ impl Node {
     }
 
     pub(crate) fn send(&self, other: &Self, envelope: &[u8]) -> Result<(), OutletError> {
-        self.outlet(other).send(LaneKey(0), Urgency::Refusable, &mut |out| {
-            out.extend_from_slice(envelope);
-            Ok(())
-        })
+        self.runtime.send_to(&other.id(), envelope)
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

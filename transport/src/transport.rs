@@ -24,21 +24,25 @@ use crate::proto::session::GRACE;
 use crate::receiver::Receiver;
 use crate::threads::Threads;
 use crate::until::until;
-use crate::wire::LANES_MIN;
+use crate::wire::{LANES_MIN, VERSION_MAX, VERSION_MIN, Versions};
 
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod connecting;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod long_messages;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transcript;
 
 mod config;
 
 pub use config::{AllowPeers, AutoConnect, Spawner, TransportConfig};
-use config::{USER_LANES_MAX, pulse};
+use config::{CLOSE_IDLE_MIN, USER_LANES_MAX, pulse};
 
 /// Why a transport did not start. Nothing listens and nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,9 @@ pub enum StartError {
     /// The cookie has no bytes.
     #[error("the cookie is empty")]
     EmptyCookie,
+    /// The highest version to speak is none that this code speaks.
+    #[error("version {0} of the protocol is none of {VERSION_MIN} to {VERSION_MAX}")]
+    BadVersion(u16),
     /// The heartbeat, or the silent period that it makes, is none or too long.
     #[error("the heartbeat and the silent period are between 1 ms and 49 days")]
     BadHeartbeat,
@@ -261,6 +268,8 @@ pub(crate) async fn open<R: Receiver>(
     pipe: Arc<dyn Pipe>,
 ) -> Result<Arc<Hub<R>>, StartError> {
     let pulse = pulse(config.heartbeat, config.missed_max)?;
+    let versions = Versions::up_to(config.version_max);
+    let versions = versions.ok_or(StartError::BadVersion(config.version_max))?;
     if config.cookie.is_empty() {
         return Err(StartError::EmptyCookie);
     }
@@ -280,6 +289,7 @@ pub(crate) async fn open<R: Receiver>(
         pulse: Mutex::new(pulse),
         party: Party {
             me: receiver.local().clone(),
+            versions,
             hidden: config.hidden,
             pulse,
             lanes: USER_LANES_MAX.min(config.user_lanes).max(1) + LANES_MIN - 1,
@@ -291,6 +301,7 @@ pub(crate) async fn open<R: Receiver>(
         spawner: config.spawner.unwrap_or_else(tokio_spawner),
         threads,
         compress_above: config.compress_above,
+        close_idle: config.close_idle.map(|after| after.max(CLOSE_IDLE_MIN)),
         auto_connect: config.auto_connect,
         allow_peers: config.allow_peers,
     };

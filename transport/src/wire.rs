@@ -1,13 +1,22 @@
 //! What two nodes say to each other: the messages of the handshake, and the kinds of frames.
 //!
-//! Everything here is a promise: fields are only appended, and a change of bytes comes with a new
-//! [`VERSION`]. `wire/tests.rs` pins the bytes.
+//! Everything here is a promise: what a version has keeps its bytes for as long as that version is
+//! spoken, and what is new comes with a new version and is said only where that one is agreed on.
+//! `wire/tests.rs` pins the bytes, those of earlier versions in files of their own.
 
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
 
-/// The version of the protocol that this code speaks. It speaks no other.
-pub const VERSION: u16 = 3;
+mod idle;
+
+pub use idle::Idle;
+
+/// The lowest version of the protocol that this code speaks.
+pub const VERSION_MIN: u16 = 3;
+
+/// The highest version of the protocol that this code speaks. New in 4: sessions that nobody needs are
+/// closed by agreement.
+pub const VERSION_MAX: u16 = 4;
 
 /// The first bytes on every connection. What does not begin so is not a Starlings node.
 pub const MAGIC: [u8; 4] = *b"STRL";
@@ -40,7 +49,55 @@ pub struct Preamble {
     pub version_max: u16,
 }
 
-/// The dialler opens one lane of a session.
+impl Preamble {
+    /// What a node that speaks these versions says first.
+    #[must_use]
+    pub const fn new(versions: Versions) -> Self {
+        Self { magic: MAGIC, version_min: versions.min, version_max: versions.max }
+    }
+
+    /// The versions that it tells of.
+    #[must_use]
+    pub const fn versions(&self) -> Versions {
+        Versions { min: self.version_min, max: self.version_max }
+    }
+}
+
+/// Versions of the protocol that a node speaks: all from the lowest to the highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The lowest.
+    pub min: u16,
+    /// The highest. Not below the lowest.
+    pub max: u16,
+}
+
+impl Versions {
+    /// Those that this code speaks.
+    pub const ALL: Self = Self { min: VERSION_MIN, max: VERSION_MAX };
+
+    /// Those that this code speaks, up to `max`; `None` if there are none.
+    #[must_use]
+    pub fn up_to(max: u16) -> Option<Self> {
+        (VERSION_MIN..=VERSION_MAX).contains(&max).then_some(Self { min: VERSION_MIN, max })
+    }
+
+    /// The highest version that both speak.
+    #[must_use]
+    pub fn common(self, other: Self) -> Option<u16> {
+        let version = self.max.min(other.max);
+        (version >= self.min.max(other.min)).then_some(version)
+    }
+
+    /// Whether this version is one of them.
+    #[must_use]
+    pub fn contains(self, version: u16) -> bool {
+        (self.min..=self.max).contains(&version)
+    }
+}
+
+/// The dialler opens one lane of a session. It is laid out as in the lowest version that the dialler
+/// speaks; 3 and 4 have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Which versions it speaks.
@@ -216,7 +273,7 @@ impl Opening {
         if preamble.magic != MAGIC || preamble.version_min > preamble.version_max {
             return Self::Garbage;
         }
-        if !(preamble.version_min..=preamble.version_max).contains(&VERSION) {
+        if Versions::ALL.common(preamble.versions()).is_none() {
             return Self::Foreign;
         }
         match decode(bytes) {
@@ -250,6 +307,9 @@ pub enum FrameKind {
     Delivered,
     /// The sender asks for other times from now on. The body is a [`NewPulse`]. Control lane.
     Pulse,
+    /// What comes of a session that is not needed. The body is an [`Idle`]. Control lane; from version 4
+    /// on.
+    Idle,
 }
 
 impl FrameKind {
@@ -263,6 +323,21 @@ impl FrameKind {
             Self::Fragment => 4,
             Self::Delivered => 5,
             Self::Pulse => 6,
+            Self::Idle => 7,
+        }
+    }
+
+    /// The version that it is new in: it is neither sent nor taken in a session of an earlier one.
+    #[must_use]
+    pub const fn since(self) -> u16 {
+        match self {
+            Self::Envelopes
+            | Self::Heartbeat
+            | Self::Goodbye
+            | Self::Fragment
+            | Self::Delivered
+            | Self::Pulse => 3,
+            Self::Idle => 4,
         }
     }
 
@@ -276,6 +351,7 @@ impl FrameKind {
             4 => Some(Self::Fragment),
             5 => Some(Self::Delivered),
             6 => Some(Self::Pulse),
+            7 => Some(Self::Idle),
             _ => None,
         }
     }
@@ -315,6 +391,8 @@ pub enum Goodbye {
     Disconnect,
     /// It shuts down.
     Shutdown,
+    /// Neither node needs the session, as both have agreed. From version 4 on.
+    Idle,
 }
 
 impl Goodbye {
@@ -334,6 +412,7 @@ impl Goodbye {
         match self {
             Self::Disconnect => DownReason::Closed,
             Self::Shutdown => DownReason::Shutdown,
+            Self::Idle => DownReason::Idle,
         }
     }
 }

@@ -164,7 +164,9 @@ impl Replica {
         for peer in to {
             let (from, message) = (Origin::of(&self.node), message.clone());
             let message = CacheServerMessage::Receive { from, message };
-            let sent = self.node.on(&peer.node).cast_named::<CacheServer>(&self.server, message);
+            // The groups by which replicas find each other keep the session.
+            let to = self.node.on(&peer.node);
+            let sent = to.cast_named_in_background::<CacheServer>(&self.server, message);
             if let Err(error) = sent {
                 // Anti-entropy finds what is missing.
                 tracing::debug!(node = %peer.node, cache = self.name, %error, "cache: not sent");

@@ -4,7 +4,7 @@ use starlings_runtime::{Incarnation, NodeInstance};
 use starlings_transport::proto::handshake::{
     Claim, Dialler, Listener, ListenerInput, Output, Party,
 };
-use starlings_transport::wire::{Handshake, Opening, Pulse, decode};
+use starlings_transport::wire::{Handshake, Opening, Pulse, Versions, decode};
 use starlings_transport::{Cookie, Prover};
 
 use crate::parts;
@@ -13,6 +13,7 @@ use crate::parts;
 pub(crate) fn party(name: &str) -> Party {
     Party {
         me: instance(name),
+        versions: Versions::ALL,
         hidden: false,
         pulse: Pulse { heartbeat_ms: 1000, silent_ms: 5000 },
         lanes: 4,

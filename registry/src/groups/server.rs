@@ -44,6 +44,10 @@ impl Machine for State {
     fn local_serials(&self) -> Vec<u64> {
         self.facts().own().keys().map(|(_, serial)| *serial).collect()
     }
+
+    fn shares_with(&self, peer: &NodeInstance) -> bool {
+        self.facts().are_shared_with(peer)
+    }
 }
 
 /// What surrounds the groups of a scope: the view, the subscribers, the way to other servers.
@@ -83,7 +87,8 @@ impl Shell<State> for GroupsShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: GroupsMessage) {
         let from = Origin::of(node);
         let message = GroupsServerMessage::Receive { from, message };
-        let sent = node.on(&to.node).cast_named::<GroupsServer>(&self.server, message);
+        let to_node = node.on(&to.node);
+        let sent = to_node.cast_named_in_background::<GroupsServer>(&self.server, message);
         if let Err(error) = sent {
             tracing::debug!(node = %to.node, %error, "groups: not sent");
         }

@@ -43,6 +43,10 @@ impl Machine for State {
     fn local_serials(&self) -> Vec<u64> {
         self.facts().own().values().map(|claim| claim.serial).collect()
     }
+
+    fn shares_with(&self, peer: &NodeInstance) -> bool {
+        self.facts().are_shared_with(peer)
+    }
 }
 
 /// What surrounds the names of a scope: the view, the conflict policies, the way to other servers.
@@ -93,7 +97,8 @@ impl Shell<State> for NamesShell {
     fn send(&self, node: &Node, to: &NodeInstance, message: NamesMessage) {
         let from = Origin::of(node);
         let message = NamesServerMessage::Receive { from, message };
-        let sent = node.on(&to.node).cast_named::<NamesServer>(&self.server, message);
+        let to_node = node.on(&to.node);
+        let sent = to_node.cast_named_in_background::<NamesServer>(&self.server, message);
         if let Err(error) = sent {
             tracing::debug!(node = %to.node, %error, "names: not sent");
         }

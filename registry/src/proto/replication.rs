@@ -131,6 +131,12 @@ impl<K: Ord + Clone, V: Eq + Clone> State<K, V> {
         self.peers.keys()
     }
 
+    /// Whether this node has facts, which its peers know, or knows some of this peer.
+    #[must_use]
+    pub fn are_shared_with(&self, peer: &NodeInstance) -> bool {
+        !self.own.is_empty() || self.copy_of(peer).is_some_and(|copy| !copy.is_empty())
+    }
+
     /// Sets facts of this node (`Some`) and takes them away (`None`), and tells all peers.
     ///
     /// # Errors

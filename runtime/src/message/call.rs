@@ -130,12 +130,15 @@ fn send_remote<A: Actor, R: Send + 'static>(
     let call = node.next_call();
     let (sender, answer) = oneshot::channel();
     peer.wait_for(call, Box::new(Slot { sender, decode }));
-    let pending = Pending::There { answer, call, peer: Arc::clone(peer) };
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let header = |method| Header::Call { to, method, call, deadline_ms };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-    peer.send_method(LaneKey(to), (wire.name, key), header, &mut payload)?;
-    Ok(pending)
+    if let Err(error) = peer.send_method(LaneKey(to), (wire.name, key), header, &mut payload) {
+        // Nobody waits for an answer to what was not sent, nor keeps the session for it.
+        drop(peer.take_slot(call));
+        return Err(error);
+    }
+    Ok(Pending::There { answer, call, peer: Arc::clone(peer) })
 }
 
 /// Where the reader of a session puts the answer of a remote call.

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use crate::actor::info::{Info, NodeEvent};
 use crate::identity::{NodeId, NodeInstance};
 use crate::node::Node;
-use crate::reason::{DownReason, ExitReason};
+use crate::reason::DownReason;
 use crate::remote::peer::{Peer, Session};
 
 /// Node events kept for a [`Node::node_events`] receiver that lags. Count. Above it the receiver is
@@ -140,7 +140,7 @@ impl Node {
             membership.gone += 1;
             membership.gone
         };
-        peer.lost(self, &ExitReason::NoConnection);
+        peer.lost(self, &reason);
         let event = NodeEvent::Down { peer: peer.instance().clone(), hidden, reason };
         self.membership().lock().publish(self, &event, moment);
         self.prune_peers();

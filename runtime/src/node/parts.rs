@@ -13,6 +13,7 @@ use crate::node::counters::Counters;
 use crate::node::names::NameTable;
 use crate::node::timers::Timers;
 use crate::node::types::{DuplicateType, TypeTable};
+use crate::remote::needs::Needs;
 use crate::remote::peer::Peer;
 
 /// What a node is made of before it starts.
@@ -75,6 +76,7 @@ impl NodeParts {
             extensions: Table::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
+            needs: Needs::default(),
             runtime,
             system: OnceLock::new(),
         }))

@@ -237,6 +237,14 @@ impl Bonds {
         effects
     }
 
+    /// Whether there is a link or monitor with an actor of this life of a node, either way.
+    pub(crate) fn reach(&self, peer: &NodeInstance) -> bool {
+        let is_there = |pid: &AnyPid| pid.instance() == peer;
+        self.links.iter().any(|(pid, state)| *state != LinkState::Exited && is_there(pid))
+            || self.watchers.keys().any(|(watcher, _)| is_there(watcher))
+            || self.monitors.values().any(|watch| !watch.fired && is_there(&watch.target))
+    }
+
     /// The actor has ended: whom to tell. Leaves nothing behind.
     pub(crate) fn take_all(&mut self) -> Farewell {
         let links = std::mem::take(&mut self.links);

@@ -7,6 +7,8 @@
 //!   Outlet::send                   ───────▶  one envelope into a lane's buffer
 //!   Ingress::session_up            ◀───────  a session is made
 //!   SessionIngress::deliver        ◀───────  one envelope came in
+//!   SessionIngress::is_needed      ◀───────  may the session be closed for want of use?
+//!   SessionIngress::resumed        ◀───────  it is not: what was kept goes on
 //!   SessionIngress::down           ◀───────  the session ended, once
 //! ```
 //!
@@ -115,6 +117,11 @@ pub enum OutletError {
     /// The session has ended.
     #[error("the session is closed")]
     Closed,
+    /// The session is being closed for want of use. The envelope is to be kept, with all that follows it,
+    /// until [`SessionIngress::resumed`](crate::SessionIngress::resumed), or for the session after this
+    /// one, if its [`down`](crate::SessionIngress::down) is for [`DownReason::Idle`].
+    #[error("the session is being closed for want of use")]
+    Idle,
 }
 
 /// Why a session could not be made.

@@ -90,6 +90,20 @@ pub struct SessionIngress {
 }
 
 impl SessionIngress {
+    /// Whether this node needs the session, or has used it since this was asked the last time: see
+    /// [`Node::hold`]. To be asked once the outlet takes no more envelopes, before an end for
+    /// [`DownReason::Idle`] is agreed on.
+    #[must_use]
+    pub fn is_needed(&self) -> bool {
+        self.peer.is_needed(&self.node)
+    }
+
+    /// The outlet, which refused envelopes with [`OutletError::Idle`](crate::OutletError::Idle), takes them
+    /// again: those that were kept are sent when this returns.
+    pub fn resumed(&self) {
+        self.peer.resumed();
+    }
+
     /// The session has ended; call it after the last `deliver`. What hung on it fails, and
     /// subscribers see `NodeDown`. Only the first call counts.
     pub fn down(&self, reason: DownReason) {

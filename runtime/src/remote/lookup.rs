@@ -48,11 +48,20 @@ impl ReplySlot for SerialSlot {
     }
 }
 
-pub(crate) fn cast_named<A: Remote>(
+/// What a cast is sent for. Upkeep of shared state does not keep its session from being closed for want of
+/// use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Message,
+    Upkeep,
+}
+
+pub(super) fn cast_named<A: Remote>(
     node: &Node,
     place: &NodeId,
     name: &str,
     message: A::Message,
+    purpose: Purpose,
 ) -> Result<(), CastError> {
     if place == node.name() {
         let pid = node.whereis(name).ok_or(CastError::NoProc)?;
@@ -65,7 +74,13 @@ pub(crate) fn cast_named<A: Remote>(
     let to = name.to_owned();
     let mut payload = |out: &mut Vec<u8>| A::encode(&message, out);
     let header = |method| Header::CastNamed { to, method };
-    peer.send_method(lane_of(name), (A::NAME, key), header, &mut payload)
+    let method = (A::NAME, key);
+    match purpose {
+        Purpose::Message => peer.send_method(lane_of(name), method, header, &mut payload),
+        Purpose::Upkeep => {
+            peer.send_method_in_background(lane_of(name), method, header, &mut payload)
+        }
+    }
 }
 
 /// The lane of a named receiver: always the same for the same name.

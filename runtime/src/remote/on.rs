@@ -6,7 +6,7 @@ use crate::identity::NodeId;
 use crate::life::spawn::Spawn;
 use crate::node::Node;
 use crate::pid::AnyPid;
-use crate::remote::lookup;
+use crate::remote::lookup::{self, Purpose};
 
 /// A node as the place of a spawn: what [`Node::on`] gives.
 #[derive(Debug, Clone)]
@@ -37,6 +37,19 @@ impl On {
     /// # Errors
     /// There is no session with that node, its lane is full, or the message does not encode.
     pub fn cast_named<A: Remote>(&self, name: &str, message: A::Message) -> Result<(), CastError> {
-        lookup::cast_named::<A>(&self.node, &self.place, name, message)
+        lookup::cast_named::<A>(&self.node, &self.place, name, message, Purpose::Message)
+    }
+
+    /// The same for the upkeep of what nodes share: it does not keep the session from being closed for want
+    /// of use. Whoever needs the session for what is shared says so with [`Node::hold_while`].
+    ///
+    /// # Errors
+    /// As [`On::cast_named`].
+    pub fn cast_named_in_background<A: Remote>(
+        &self,
+        name: &str,
+        message: A::Message,
+    ) -> Result<(), CastError> {
+        lookup::cast_named::<A>(&self.node, &self.place, name, message, Purpose::Upkeep)
     }
 }

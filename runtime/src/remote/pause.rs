@@ -36,6 +36,11 @@ impl Pauses {
         self.any.load(Ordering::Acquire) && self.keys.lock().contains(&key)
     }
 
+    /// Whether any is paused.
+    pub(crate) fn has_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
     /// The receiver can take no more. `false`: that are too many.
     pub(crate) fn pause(&self, key: u64) -> bool {
         let mut keys = self.keys.lock();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -15,21 +15,14 @@ use crate::identity::NodeInstance;
 use crate::life::cell::AnyCell;
 use crate::message::trace;
 use crate::node::timers::Timers;
-use crate::node::types::PeerSchemas;
 use crate::node::{Node, NodeInner};
-use crate::reason::ExitReason;
-use crate::remote::carrier::{LaneKey, Outlet, Urgency};
+use crate::reason::{DownReason, ExitReason};
+use crate::remote::carrier::{LaneKey, Outlet, OutletError, Urgency};
 use crate::remote::pause::Pauses;
+pub(crate) use crate::remote::route::Session;
+use crate::remote::route::{Kept, Route};
 use crate::remote::slots::Slots;
 use crate::remote::wire::{self, Header, MethodKey, MethodRef};
-
-/// Envelopes kept for a node while a session with it is being made. Count. Further ones are refused
-/// with `Overloaded`.
-const CONNECTING_ENVELOPES_MAX: usize = 4096;
-
-/// Bytes kept for a node while a session with it is being made. As above. 1 MiB, the soft limit of
-/// a lane.
-const CONNECTING_BYTES_MAX: usize = 1 << 20;
 
 /// Writes the payload of an envelope.
 pub(crate) type PutPayload<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>;
@@ -60,25 +53,8 @@ pub(crate) struct Peer {
     pub(crate) pauses: Pauses,
     /// How many sessions there have been.
     sessions: AtomicU64,
-}
-
-enum Route {
-    Down,
-    Connecting(Kept),
-    Up(Arc<Session>),
-}
-
-/// A session that is up.
-pub(crate) struct Session {
-    pub(crate) outlet: Arc<dyn Outlet>,
-    pub(crate) schemas: PeerSchemas,
-}
-
-struct Kept {
-    /// Which dial it waits for.
-    dial: u64,
-    envelopes: Vec<(LaneKey, Vec<u8>)>,
-    bytes: usize,
+    /// Whether something was sent there since it was looked at.
+    pub(super) used: AtomicBool,
 }
 
 impl Peer {
@@ -98,6 +74,7 @@ impl Peer {
             bonded: Mutex::default(),
             pauses: Pauses::default(),
             sessions: AtomicU64::new(0),
+            used: AtomicBool::new(false),
         }
     }
 
@@ -139,10 +116,25 @@ impl Peer {
         header: impl FnOnce(MethodRef) -> Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
+        self.note_used();
+        self.send_method_in_background(lane, (type_name, key), header, payload)
+    }
+
+    /// The same, but it does not count as use of the session.
+    pub(crate) fn send_method_in_background(
+        self: &Arc<Self>,
+        lane: LaneKey,
+        (type_name, key): (&str, MethodKey),
+        header: impl FnOnce(MethodRef) -> Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
         if self.pauses.is_paused(lane) {
             return Err(CastError::Overloaded);
         }
-        let session = self.session();
+        let (session, is_open) = {
+            let route = self.route.read();
+            (route.session().cloned(), route.open().is_some())
+        };
         let method = match &session {
             Some(session) => session.schemas.find(type_name, key).ok_or_else(|| {
                 let node = &self.instance.node;
@@ -150,14 +142,15 @@ impl Peer {
             })?,
             None => MethodRef::Keyed(key),
         };
+        let open = session.filter(|_| is_open);
         let header = header(method);
         let traced = trace::is_wanted().then(|| self.owner()).flatten();
         let Some(node) = traced else {
-            return self.send_over(session, lane, Urgency::Refusable, &header, payload);
+            return self.send_by(open, lane, Urgency::Refusable, &header, payload);
         };
         let traced = Header::Traced(trace::outgoing(&node));
         let mut inner = enveloped(&header, payload);
-        self.send_over(session, lane, Urgency::Refusable, &traced, &mut inner)
+        self.send_by(open, lane, Urgency::Refusable, &traced, &mut inner)
     }
 
     /// Sends one envelope, connecting first where that is possible.
@@ -168,37 +161,46 @@ impl Peer {
         header: &Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        self.send_over(self.session(), lane, urgency, header, payload)
+        self.note_used();
+        let open = self.route.read().open().cloned();
+        self.send_by(open, lane, urgency, header, payload)
     }
 
-    fn send_over(
+    /// Sends by this session, if there is one and it takes the envelope.
+    fn send_by(
         self: &Arc<Self>,
-        session: Option<Arc<Session>>,
+        open: Option<Arc<Session>>,
         lane: LaneKey,
         urgency: Urgency,
         header: &Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        match session {
-            Some(session) => self.send_to(&*session.outlet, lane, urgency, header, payload),
-            None => self.send_connecting(lane, urgency, header, payload),
+        if let Some(session) = open
+            && let Some(sent) = self.offer(&*session.outlet, lane, urgency, header, payload)
+        {
+            return sent;
         }
+        self.send_later(lane, urgency, header, payload)
     }
 
-    fn send_to(
+    /// Sends to an outlet; `None` if that takes nothing for the time being.
+    fn offer(
         &self,
         outlet: &dyn Outlet,
         lane: LaneKey,
         urgency: Urgency,
         header: &Header,
         payload: PutPayload<'_>,
-    ) -> Result<(), CastError> {
-        outlet
-            .send(lane, urgency, &mut enveloped(header, payload))
-            .map_err(|error| CastError::from_outlet(error, &self.instance.node))
+    ) -> Option<Result<(), CastError>> {
+        match outlet.send(lane, urgency, &mut enveloped(header, payload)) {
+            Ok(()) => Some(Ok(())),
+            Err(OutletError::Idle) => None,
+            Err(error) => Some(Err(CastError::from_outlet(error, &self.instance.node))),
+        }
     }
 
-    fn send_connecting(
+    /// Keeps an envelope until there is a session that takes it, and sees to it that there will be.
+    fn send_later(
         self: &Arc<Self>,
         lane: LaneKey,
         urgency: Urgency,
@@ -211,39 +213,36 @@ impl Peer {
             return Err(CastError::NoProc);
         }
         let mut route = self.route.write();
-        if let Route::Up(session) = &*route {
-            return self.send_to(&*session.outlet, lane, urgency, header, payload);
+        match &*route {
+            Route::Up(session) => {
+                let session = Arc::clone(session);
+                // Under the lock: if it is refused, what resumes the session waits for this.
+                let sent = self.offer(&*session.outlet, lane, urgency, header, payload);
+                if let Some(sent) = sent {
+                    return sent;
+                }
+                *route = Route::Holding(session, Kept::default());
+            }
+            Route::Down => {
+                let dial = node.dial(self).ok_or_else(no_connection)?;
+                *route = Route::Connecting(dial, Kept::default());
+            }
+            Route::Connecting(..) | Route::Holding(..) => {}
         }
-        if matches!(*route, Route::Down) {
-            let Some(dial) = node.dial(self) else {
-                return Err(no_connection());
-            };
-            *route = Route::Connecting(Kept { dial, envelopes: Vec::new(), bytes: 0 });
+        match &mut *route {
+            Route::Connecting(_, kept) | Route::Holding(_, kept) => {
+                kept.keep(lane, urgency, &mut enveloped(header, payload))
+            }
+            Route::Up(_) | Route::Down => Err(no_connection()),
         }
-        let Route::Connecting(kept) = &mut *route else {
-            return Err(no_connection());
-        };
-        let mut envelope = Vec::new();
-        enveloped(header, payload)(&mut envelope)
-            .map_err(|error| CastError::BadMessage(error.to_string()))?;
-        let full = kept.envelopes.len() >= CONNECTING_ENVELOPES_MAX
-            || kept.bytes + envelope.len() > CONNECTING_BYTES_MAX;
-        if full {
-            return Err(CastError::Overloaded);
-        }
-        kept.bytes += envelope.len();
-        kept.envelopes.push((lane, envelope));
-        Ok(())
     }
 
     /// Waits until a refused envelope has a chance: the receiver and the lane have room, or there is no
     /// session.
     pub(crate) async fn ready(&self, lane: LaneKey) {
         self.pauses.ready(lane).await;
-        let ready = match &*self.route.read() {
-            Route::Up(session) => Some(Arc::clone(&session.outlet).ready(lane)),
-            Route::Down | Route::Connecting(_) => None,
-        };
+        let open = self.route.read().open().cloned();
+        let ready = open.map(|session| Arc::clone(&session.outlet).ready(lane));
         match ready {
             Some(ready) => ready.await,
             None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
@@ -259,25 +258,56 @@ impl Peer {
     pub(crate) fn set_up(&self, session: Session) {
         self.sessions.fetch_add(1, Ordering::AcqRel);
         let mut route = self.route.write();
-        if let Route::Connecting(kept) = &mut *route {
-            for (lane, envelope) in std::mem::take(&mut kept.envelopes) {
-                let mut copy = |out: &mut Vec<u8>| {
-                    wire::append_bytes(&envelope, out);
-                    Ok(())
-                };
-                if let Err(error) = session.outlet.send(lane, Urgency::Forced, &mut copy) {
-                    tracing::warn!(node = %self.instance.node, %error, "kept envelope not sent");
-                }
-            }
-        }
-        *route = Route::Up(Arc::new(session));
+        let session = Arc::new(session);
+        *route = match route.take() {
+            Route::Connecting(_, kept) => Self::flushed(session, kept),
+            Route::Down | Route::Up(_) | Route::Holding(..) => Route::Up(session),
+        };
     }
 
-    /// The session was lost: everything that hung on it fails.
-    pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
-        *self.route.write() = Route::Down;
+    /// The session takes envelopes again: what was kept goes first.
+    pub(crate) fn resumed(&self) {
+        let mut route = self.route.write();
+        *route = match route.take() {
+            Route::Holding(session, kept) => Self::flushed(session, kept),
+            other @ (Route::Down | Route::Connecting(..) | Route::Up(_)) => other,
+        };
+    }
+
+    fn flushed(session: Arc<Session>, kept: Kept) -> Route {
+        match kept.flush(&*session.outlet) {
+            Some(left) => Route::Holding(session, left),
+            None => Route::Up(session),
+        }
+    }
+
+    /// The session has ended. If that was agreed on, nothing hung on it, and what was kept meanwhile goes
+    /// by the next one; else everything that hung on it fails.
+    pub(crate) fn lost(self: &Arc<Self>, node: &Node, reason: &DownReason) {
         self.pauses.clear();
-        self.fail(node, reason);
+        if *reason == DownReason::Idle && self.moves_on(node) {
+            return;
+        }
+        *self.route.write() = Route::Down;
+        self.fail(node, &ExitReason::NoConnection);
+    }
+
+    /// Has another session made for what was kept; `false` if that is hopeless.
+    fn moves_on(self: &Arc<Self>, node: &Node) -> bool {
+        let mut route = self.route.write();
+        let kept = match route.take() {
+            Route::Holding(_, kept) if !kept.is_empty() => kept,
+            Route::Holding(..) | Route::Up(_) | Route::Down => return true,
+            connecting @ Route::Connecting(..) => {
+                *route = connecting;
+                return true;
+            }
+        };
+        let Some(dial) = node.dial(self) else {
+            return false;
+        };
+        *route = Route::Connecting(dial, kept);
+        true
     }
 
     /// A dial has ended. If what was kept still waits for this one, no session with this life of the
@@ -287,8 +317,8 @@ impl Peer {
         {
             let mut route = self.route.write();
             match &*route {
-                Route::Connecting(kept) if kept.dial == dial => *route = Route::Down,
-                Route::Connecting(_) | Route::Down | Route::Up(_) => return,
+                Route::Connecting(waiting, _) if *waiting == dial => *route = Route::Down,
+                Route::Connecting(..) | Route::Down | Route::Up(_) | Route::Holding(..) => return,
             }
         }
         self.fail(node, reason);
@@ -303,10 +333,12 @@ impl Peer {
     }
 
     pub(crate) fn session(&self) -> Option<Arc<Session>> {
-        match &*self.route.read() {
-            Route::Up(session) => Some(Arc::clone(session)),
-            Route::Down | Route::Connecting(_) => None,
-        }
+        self.route.read().session().cloned()
+    }
+
+    /// Local actors that have or had a link or monitor there, by serial.
+    pub(super) fn bonded_serials(&self) -> BTreeSet<u64> {
+        self.bonded.lock().clone()
     }
 
     /// Notes that a local actor has a link or monitor there, to be told when the node goes.

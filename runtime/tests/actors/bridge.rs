@@ -25,6 +25,8 @@ struct WayState {
     /// How many of them may go; `None` if all may.
     permits: Option<usize>,
     cut: bool,
+    /// Whether nothing is let in, as by a session that may be about to end for want of use.
+    frozen: bool,
 }
 
 impl Way {
@@ -75,6 +77,9 @@ impl Outlet for Way {
         encode(&mut bytes).map_err(|error| OutletError::Encode(error.to_string()))?;
         {
             let mut state = self.state.lock();
+            if state.frozen {
+                return Err(OutletError::Idle);
+            }
             if state.cut {
                 return Err(OutletError::Closed);
             }
@@ -92,6 +97,7 @@ impl Outlet for Way {
 }
 
 /// A session between two nodes.
+#[derive(Debug)]
 pub(crate) struct Bridge {
     ends: [Arc<SessionIngress>; 2],
     ways: [Arc<Way>; 2],
@@ -121,6 +127,32 @@ impl Bridge {
         }
         let _nobody_delivers = self.ways.each_ref().map(|way| way.turn.lock());
         self.ends.iter().for_each(|end| end.down(DownReason::Closed));
+    }
+
+    /// Refuses what `from` sends from now on, as does a session that may be about to end for want of use.
+    pub(crate) fn freeze(&self, from: &Node) {
+        self.way(from).state.lock().frozen = true;
+    }
+
+    /// The session goes on: what `from` sends is taken again.
+    pub(crate) fn thaw(&self, from: &Node) {
+        self.way(from).state.lock().frozen = false;
+        self.end(from).resumed();
+    }
+
+    /// Whether a node needs the session.
+    pub(crate) fn is_needed(&self, at: &Node) -> bool {
+        self.end(at).is_needed()
+    }
+
+    /// Ends the session for want of use at both ends.
+    pub(crate) fn end_idle(&self) {
+        self.ways.iter().for_each(|way| way.state.lock().frozen = true);
+        self.ends.iter().for_each(|end| end.down(DownReason::Idle));
+    }
+
+    fn end(&self, of: &Node) -> &SessionIngress {
+        &self.ends[usize::from(*of.name() != self.first)]
     }
 
     /// Keeps back what `from` sends from now on.

@@ -14,6 +14,7 @@ mod fixture;
 mod forwarding;
 mod functions;
 mod hard_input;
+mod idle;
 mod interop;
 mod lifetimes;
 mod link_races;

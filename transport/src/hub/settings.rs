@@ -11,6 +11,7 @@ use crate::pipe::Pipe;
 use crate::proto::handshake::Party;
 use crate::proto::session;
 use crate::receiver::Receiver;
+use crate::session::Terms;
 use crate::threads::Threads;
 use crate::transport::{AllowPeers, AutoConnect, Spawner};
 use crate::wire::Pulse;
@@ -27,12 +28,18 @@ pub(crate) struct Settings {
     pub(crate) auto_connect: AutoConnect,
     pub(crate) allow_peers: Option<AllowPeers>,
     pub(crate) compress_above: Option<usize>,
+    pub(crate) close_idle: Option<Duration>,
 }
 
 impl Settings {
     /// What this node brings to a handshake now.
     pub(crate) fn party(&self) -> Party {
         Party { pulse: *self.pulse.lock(), ..self.party.clone() }
+    }
+
+    /// What its sessions come with.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { pack_above: self.compress_above, close_idle: self.close_idle }
     }
 }
 

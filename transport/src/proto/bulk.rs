@@ -31,6 +31,8 @@ mod tests;
 /// one loses its session. What is larger should be a file, or a stream of messages.
 pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
 
+const _: () = assert!(MESSAGE_BYTES_MAX >= starlings_runtime::KEPT_ENVELOPE_BYTES_MAX);
+
 /// Bytes of a message in one frame, whose turn then is over. On a network of 1 Gbit/s, half a
 /// millisecond.
 pub const FRAGMENT_BYTES: usize = 64 << 10;

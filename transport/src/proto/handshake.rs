@@ -18,7 +18,7 @@
 
 use starlings_runtime::{NodeId, NodeInstance};
 
-use crate::wire::{Handshake, Pulse, Refusal};
+use crate::wire::{Handshake, Pulse, Refusal, Versions};
 
 mod dialler;
 mod listener;
@@ -33,6 +33,8 @@ pub use listener::{Listener, ListenerInput};
 pub struct Party {
     /// Who it is.
     pub me: NodeInstance,
+    /// Which versions it speaks.
+    pub versions: Versions,
     /// Whether it is hidden.
     pub hidden: bool,
     /// What it asks of sessions.
@@ -77,6 +79,8 @@ pub struct Claim {
 /// What both ends know when a handshake is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
+    /// Which version both are going to speak.
+    pub version: u16,
     /// Who is at the other end.
     pub peer: NodeInstance,
     /// Whether it or this end is hidden.
@@ -104,7 +108,7 @@ pub enum Failure {
     #[error("the node there is {0}")]
     OtherNode(NodeId),
     /// It answered with a version that was not offered.
-    #[error("it speaks version {0} of the protocol")]
+    #[error("it answers in version {0} of the protocol, which was not offered")]
     OtherVersion(u16),
     /// The listener does not know the cookie.
     #[error("the cookies differ")]
@@ -114,8 +118,10 @@ pub enum Failure {
     Malformed,
 }
 
-fn agreement(peer: &Party, me: &Party, greeting: Vec<u8>) -> Agreement {
+/// What both ends say of themselves comes to, for the version that was chosen.
+fn agreement(version: u16, [me, peer]: [&Party; 2], greeting: Vec<u8>) -> Agreement {
     Agreement {
+        version,
         peer: peer.me.clone(),
         hidden: peer.hidden || me.hidden,
         pulses: [me.pulse, peer.pulse],

@@ -7,6 +7,9 @@
 //!          ├── Goodbye on a lane ─────────────▶ leaving ── goodbye or end on all lanes ─▶ closed
 //!          │                                               or grace over                 ▲
 //!          └── silence, end of a lane, violation, overflow, any other Close ─────────────┘
+//!
+//!   open: used ─ quiet ─▶ asked ─ the other agrees ─▶ closing (Idle); or used again
+//!         used ─ asked by the other, and quiet ─▶ agreed ─ Goodbye(Idle) ─▶ leaving; or used again
 //! ```
 //!
 //! The control lane proves the peer alive: it says something at least once per heartbeat, and its
@@ -21,12 +24,15 @@ use std::time::Duration;
 
 use starlings_runtime::DownReason;
 
-use crate::wire::{Goodbye, NewPulse, Pulse};
+use crate::wire::{Goodbye, Idle, NewPulse, Pulse};
 
+mod idle;
 mod pulse;
 #[cfg(test)]
 mod tests;
 
+pub use idle::{Facts, IdleRules};
+use idle::{Idling, Next};
 use pulse::Pulses;
 
 /// How long an orderly end may take before it is cut short, on either side. Long enough to flush a
@@ -44,6 +50,12 @@ pub enum Input {
     NewPulse(Pulse),
     /// The peer does, or answers.
     PulseHeard(NewPulse),
+    /// It was looked whether the session is needed.
+    Looked(Facts),
+    /// The other end said something about a session that is not needed. At an [`Idle::Ask`] and an
+    /// [`Idle::Agree`] this end is to be frozen before the facts are looked at: no more envelopes are let
+    /// in until [`Output::Thaw`].
+    IdleHeard(Idle, Facts),
     /// A goodbye came in: no frame follows on that lane.
     GoodbyeHeard {
         /// Which.
@@ -78,6 +90,12 @@ pub enum Output {
     Heartbeat,
     /// Tell the peer of other times, on the control lane.
     Pulse(NewPulse),
+    /// Look whether the session is needed, and answer with [`Input::Looked`].
+    Look,
+    /// Say this about a session that is not needed, on the control lane.
+    Idle(Idle),
+    /// Let envelopes in again, those that were kept first.
+    Thaw,
     /// Append a goodbye to every lane, and nothing after it.
     Goodbye(Goodbye),
     /// Stop reading and writing, then report the session down.
@@ -88,6 +106,8 @@ pub enum Output {
 #[derive(Debug)]
 pub struct State {
     pulses: Pulses,
+    /// Not in sessions of versions that do not have it.
+    idling: Option<Idling>,
     /// When bytes came in last, and when bytes went out last.
     heard: Duration,
     sent: Duration,
@@ -123,17 +143,27 @@ impl State {
     pub fn new(now: Duration, lanes: u8, [mine, theirs]: [Pulse; 2]) -> Self {
         let lanes = (0..lanes).map(|_| Lane::default()).collect();
         let pulses = Pulses::new(mine, theirs);
-        Self { pulses, heard: now, sent: now, lanes, phase: Phase::Open }
+        Self { pulses, idling: None, heard: now, sent: now, lanes, phase: Phase::Open }
+    }
+
+    /// The same, with a peer that can close sessions which are not needed.
+    #[must_use]
+    pub fn with_idle(mut self, rules: IdleRules) -> Self {
+        self.idling = Some(Idling::new(self.heard, rules));
+        self
     }
 
     /// When [`Input::Elapsed`] is due. May rise with every input; falls only when there is an output, or
-    /// an input is [`Input::GoodbyeHeard`] or [`Input::PulseHeard`].
+    /// an input is [`Input::GoodbyeHeard`], [`Input::PulseHeard`], [`Input::Looked`] or
+    /// [`Input::IdleHeard`].
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Open => {
                 let silent = self.heard.saturating_add(self.pulses.silent());
-                Some(silent.min(self.sent.saturating_add(self.pulses.heartbeat())))
+                let alive = silent.min(self.sent.saturating_add(self.pulses.heartbeat()));
+                let idle = self.idling.as_ref().and_then(Idling::deadline);
+                Some(idle.map_or(alive, |idle| alive.min(idle)))
             }
             Phase::Closing { until, .. } | Phase::Leaving { until, .. } => Some(*until),
             Phase::Closed => None,
@@ -150,14 +180,10 @@ impl State {
             Input::Sent => self.sent = now,
             Input::NewPulse(pulse) => outbox.push(Output::Pulse(self.pulses.ask(pulse))),
             Input::PulseHeard(new) => outbox.extend(self.pulses.hear(new).map(Output::Pulse)),
+            Input::Looked(facts) => self.on_looked(now, facts, outbox),
+            Input::IdleHeard(said, facts) => self.on_idle(now, said, facts, outbox),
             Input::GoodbyeHeard { lane, goodbye } => {
-                self.on_lane(lane, |lane| lane.has_ended = true);
-                if matches!(self.phase, Phase::Open) {
-                    let until = now.saturating_add(GRACE);
-                    let reason = goodbye.heard();
-                    self.phase = Phase::Leaving { reason, until };
-                }
-                self.finish_if_quiet(outbox);
+                self.on_goodbye(now, lane, goodbye, outbox);
             }
             Input::Flushed { lane } => {
                 self.on_lane(lane, |lane| lane.is_flushed = true);
@@ -178,6 +204,58 @@ impl State {
         }
     }
 
+    fn on_looked(&mut self, now: Duration, facts: Facts, outbox: &mut Vec<Output>) {
+        if let (Phase::Open, Some(idling)) = (&self.phase, &mut self.idling) {
+            outbox.extend(idling.looked(now, facts).map(Output::Idle));
+        }
+    }
+
+    fn on_idle(&mut self, now: Duration, said: Idle, facts: Facts, outbox: &mut Vec<Output>) {
+        let silent = self.pulses.silent();
+        let next = match (&self.phase, &mut self.idling) {
+            (Phase::Open, Some(idling)) => idling.heard(now, said, facts, silent),
+            (Phase::Closing { reason, .. } | Phase::Leaving { reason, .. }, _)
+                if *reason != DownReason::Idle =>
+            {
+                Next::Thaw(None)
+            }
+            (Phase::Open, None) => Next::Violated,
+            (Phase::Closing { .. } | Phase::Leaving { .. } | Phase::Closed, _) => Next::Nothing,
+        };
+        match next {
+            Next::Nothing => {}
+            Next::Say(said) => outbox.push(Output::Idle(said)),
+            Next::Thaw(said) => {
+                outbox.push(Output::Thaw);
+                outbox.extend(said.map(Output::Idle));
+            }
+            Next::Close => {
+                // Who has agreed is at the other end of it, for as long as that is there.
+                let until = now.saturating_add(silent.max(GRACE));
+                self.phase = Phase::Closing { reason: DownReason::Idle, until };
+                outbox.push(Output::Goodbye(Goodbye::Idle));
+            }
+            Next::Violated => self.violated("it is not its turn to close the session", outbox),
+        }
+    }
+
+    fn on_goodbye(&mut self, now: Duration, lane: u8, goodbye: Goodbye, outbox: &mut Vec<Output>) {
+        self.on_lane(lane, |lane| lane.has_ended = true);
+        if matches!(self.phase, Phase::Open) {
+            let has_agreed = self.idling.as_ref().is_some_and(Idling::has_agreed);
+            if goodbye == Goodbye::Idle && !has_agreed {
+                return self.violated("it closes a session that is needed", outbox);
+            }
+            let until = now.saturating_add(GRACE);
+            self.phase = Phase::Leaving { reason: goodbye.heard(), until };
+        }
+        self.finish_if_quiet(outbox);
+    }
+
+    fn violated(&mut self, why: &str, outbox: &mut Vec<Output>) {
+        self.finish_for(DownReason::ProtocolError(why.to_owned()), outbox);
+    }
+
     fn on_close(&mut self, now: Duration, reason: DownReason, outbox: &mut Vec<Output>) {
         if !matches!(self.phase, Phase::Open) {
             return;
@@ -195,6 +273,12 @@ impl State {
             Phase::Open => {
                 if self.heard.saturating_add(self.pulses.silent()) <= now {
                     return self.finish(DownReason::HeartbeatTimeout, outbox);
+                }
+                if self.idling.as_ref().is_some_and(|idling| idling.is_overdue(now)) {
+                    return self.finish(DownReason::HeartbeatTimeout, outbox);
+                }
+                if self.idling.as_mut().is_some_and(|idling| idling.is_look_due(now)) {
+                    outbox.push(Output::Look);
                 }
                 if self.sent.saturating_add(self.pulses.heartbeat()) <= now {
                     // Counts as sent at once: a lane that cannot write gathers no more than one

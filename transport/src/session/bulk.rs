@@ -28,6 +28,8 @@ pub(super) struct Bulk {
     /// It has fallen below its soft limit, or the end has come.
     room: Notify,
     closed: AtomicBool,
+    /// Whether nothing is let in, for the time being or since the end. Changed under the lock.
+    is_frozen: AtomicBool,
 }
 
 impl Bulk {
@@ -60,6 +62,9 @@ impl Bulk {
             return Err(AppendError::Refused(error));
         }
         let mut outgoing = self.outgoing.lock();
+        if self.is_frozen.load(Ordering::Acquire) {
+            return Err(AppendError::Refused(OutletError::Idle));
+        }
         if self.closed.load(Ordering::Acquire) {
             return Err(AppendError::Refused(OutletError::Closed));
         }
@@ -92,6 +97,17 @@ impl Bulk {
         piece
     }
 
+    /// Lets nothing in, or lets it in again.
+    pub(super) fn freeze(&self, is_frozen: bool) {
+        let _outgoing = self.outgoing.lock();
+        self.is_frozen.store(is_frozen, Ordering::Release);
+    }
+
+    /// Whether all that it took is delivered, as far as is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outgoing.lock().is_empty()
+    }
+
     /// Whether all is written.
     pub(super) fn is_written(&self) -> bool {
         !self.outgoing.lock().has_work()
@@ -122,7 +138,7 @@ impl Bulk {
 /// How many frames of a lane are delivered.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    frames: AtomicU32,
+    pub(super) frames: AtomicU32,
     moved: Notify,
 }
 

@@ -96,6 +96,9 @@ fn deliver_some<R: Receiver>(
     let mut receive = (way == Way::User).then(|| receiver.batch());
     while let Some(frame) = inflow.frames.next().map_err(|error| error.to_string())? {
         inflow.sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
+        if frame.kind.since() > session.version {
+            return Err(format!("{:?} in a session of version {}", frame.kind, session.version));
+        }
         let body = if frame.is_packed {
             session.unpack(frame.body, &mut inflow.unpacked).map_err(|error| error.to_string())?;
             &inflow.unpacked[..]
@@ -120,18 +123,10 @@ fn deliver_some<R: Receiver>(
                     return Ok(Next::Whole(whole));
                 }
             }
-            (FrameKind::Delivered, None) if way == Way::Control => {
-                let message = wire::decode(body).ok_or("a number that does not decode")?;
-                if !session.bulk.on_delivered(message) {
-                    return Err(format!("message {message} was never sent"));
-                }
-            }
-            (FrameKind::Pulse, None) if way == Way::Control => {
-                let new: NewPulse = wire::decode(body).ok_or("times that do not decode")?;
-                if !new.pulse.is_possible() {
-                    return Err("times that cannot be".to_owned());
-                }
-                session.handle(Input::PulseHeard(new));
+            (FrameKind::Delivered | FrameKind::Pulse | FrameKind::Idle, None)
+                if way == Way::Control =>
+            {
+                hear(session, frame.kind, body)?
             }
             (FrameKind::Heartbeat, _) if body.is_empty() => {}
             (FrameKind::Heartbeat, _) => return Err("a heartbeat with a body".to_owned()),
@@ -140,7 +135,8 @@ fn deliver_some<R: Receiver>(
                 FrameKind::Envelopes
                 | FrameKind::Fragment
                 | FrameKind::Delivered
-                | FrameKind::Pulse,
+                | FrameKind::Pulse
+                | FrameKind::Idle,
                 _,
             ) => {
                 return Err(format!("{:?} on lane {lane}", frame.kind));
@@ -167,6 +163,31 @@ async fn deliver_whole<R: Receiver>(delivery: &Delivery<R>, whole: Whole) -> Res
     let receiver = delivery.receiver.get().ok_or("readers start with the session")?;
     receiver.one(&whole.bytes).map_err(|violation| violation.to_string())?;
     session.confirm(whole.message);
+    Ok(())
+}
+
+/// What the other end says about the session, on the control lane.
+fn hear(session: &Session, kind: FrameKind, body: &[u8]) -> Result<(), String> {
+    match kind {
+        FrameKind::Delivered => {
+            let message = wire::decode(body).ok_or("a number that does not decode")?;
+            if !session.bulk.on_delivered(message) {
+                return Err(format!("message {message} was never sent"));
+            }
+        }
+        FrameKind::Pulse => {
+            let new: NewPulse = wire::decode(body).ok_or("times that do not decode")?;
+            if !new.pulse.is_possible() {
+                return Err("times that cannot be".to_owned());
+            }
+            session.handle(Input::PulseHeard(new));
+        }
+        FrameKind::Idle => {
+            let said = wire::decode(body).ok_or("a word about its end that does not decode")?;
+            session.hear_idle(said);
+        }
+        FrameKind::Envelopes | FrameKind::Heartbeat | FrameKind::Goodbye | FrameKind::Fragment => {}
+    }
     Ok(())
 }
 

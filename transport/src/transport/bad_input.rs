@@ -15,6 +15,7 @@ use crate::testing::{Net, Node, PATIENCE};
 use crate::wire::tests::instance;
 use crate::wire::{
     self, Fragment, FragmentStart, FrameKind, Handshake, LANES_MIN, Opening, Pulse, Refusal,
+    VERSION_MAX, VERSION_MIN, Versions,
 };
 
 /// Two nodes with a session that is not to be disturbed.
@@ -32,8 +33,8 @@ async fn raw(net: &Net, node: &Node) -> Connection {
 fn dialler(cookie: &[u8], session: u64, lost: Option<u64>, lane: u8) -> Dialler {
     let me = instance("raw@h", 1);
     let pulse = Pulse { heartbeat_ms: 1000, silent_ms: 5000 };
-    let lanes = LANES_MIN;
-    let party = Party { me: me.clone(), hidden: false, pulse, lanes, unpacks: true };
+    let (versions, lanes) = (Versions::ALL, LANES_MIN);
+    let party = Party { me: me.clone(), versions, hidden: false, pulse, lanes, unpacks: true };
     let claim = Claim { peer: me, session, lost, lane, lanes };
     let wanted = "a@h".parse().unwrap();
     Dialler::new(party, Cookie::new(cookie), wanted, &claim, vec![], [9; 32])
@@ -106,7 +107,7 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
         bytes
     };
     let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 64]].concat();
-    let cases: [(&str, u8, Vec<u8>); 20] = [
+    let cases: [(&str, u8, Vec<u8>); 23] = [
         ("a packed frame that does not unpack", 1, packed(b"xxxxxxxx")),
         ("a packed frame that expands too far", 1, packed(&bomb)),
         ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
@@ -126,6 +127,9 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
         ("a confirmation on a user lane", 1, frame(0, FrameKind::Delivered, &[0])),
         ("a confirmation of what was never sent", 0, frame(0, FrameKind::Delivered, &[0])),
         ("a heartbeat with a body", 0, frame(0, FrameKind::Heartbeat, b"x")),
+        ("a word about the end on a user lane", 1, frame(0, FrameKind::Idle, &[2])),
+        ("a word about the end out of turn", 0, frame(0, FrameKind::Idle, &[2])),
+        ("an end that was not agreed on", 0, frame(0, FrameKind::Goodbye, &[2])),
         ("a goodbye of no kind", 0, frame(0, FrameKind::Goodbye, b"\xff")),
     ];
     for net in Net::all() {
@@ -192,7 +196,7 @@ async fn unknown_version_is_told_ours() {
         (hello.preamble.version_min, hello.preamble.version_max) = (8, 9);
         greet::send(&mut connection, &hello).await.unwrap();
         let bytes = greet::receive(&mut connection, Expect::Plain).await.unwrap();
-        let refusal = Refusal::Version { version_min: wire::VERSION, version_max: wire::VERSION };
+        let refusal = Refusal::Version { version_min: VERSION_MIN, version_max: VERSION_MAX };
         assert_eq!(wire::decode(&bytes), Some(Handshake::Refuse(refusal)));
         ends(&mut connection).await;
         a.talks_to(&b, "undisturbed").await;

@@ -10,7 +10,7 @@ use starlings_runtime::{BoxFuture, NodeId};
 use super::StartError;
 use crate::cookie::Cookie;
 use crate::membership::MembershipConfig;
-use crate::wire::{LANES_MAX, LANES_MIN, Pulse};
+use crate::wire::{LANES_MAX, LANES_MIN, Pulse, VERSION_MAX};
 
 /// Runs the futures of a transport. The name says what the future is: `listener`, `membership`, `dial`,
 /// `keep` or `session`.
@@ -69,6 +69,12 @@ pub struct TransportConfig {
     pub cookie: Cookie,
     /// Whether sessions of this node are hidden.
     pub hidden: bool,
+    /// The highest version of the protocol that this node speaks, from [`VERSION_MIN`] on; with each peer
+    /// it speaks the highest that both do. A lower one takes what came later back, while nodes that do not
+    /// have it yet may have to be put in again. [`VERSION_MAX`].
+    ///
+    /// [`VERSION_MIN`]: crate::wire::VERSION_MIN
+    pub version_max: u16,
     /// After how long without a frame a lane says something. 1 ms to 49 days; larger finds silent
     /// peers later, smaller costs more. The longer of both ends counts. 1 s.
     pub heartbeat: Duration,
@@ -91,6 +97,15 @@ pub struct TransportConfig {
     pub auto_connect: AutoConnect,
     /// Which peers the node talks to. `None`: all that know the cookie.
     pub allow_peers: Option<AllowPeers>,
+    /// After this long without need, sessions are closed, if the other end does not need them either and
+    /// closes such sessions too. 10 ms at least; what is shorter counts as that. It may take a quarter
+    /// longer. `None`: none are. `None`.
+    ///
+    /// A session is needed while there are links or monitors across it, calls or other answers that are
+    /// waited for, anything on its way, or a [`Hold`](starlings_runtime::Hold); while its peer is kept
+    /// connected; and by an end that could not open it again: one that does not know the other's address,
+    /// or that connects only when asked for.
+    pub close_idle: Option<Duration>,
     /// How long a connect may take, resolution, dial, handshake and all tries together. 5 s.
     pub connect_timeout: Duration,
     /// Finds other nodes, and their ends, by gossip. Takes `listen`, and the same port for datagrams.
@@ -99,6 +114,10 @@ pub struct TransportConfig {
     /// What runs the futures of the transport. `None`: the tokio runtime it is started in.
     pub spawner: Option<Spawner>,
 }
+
+/// Shortest time after which sessions are closed that nobody needs. Less would be the time of a few
+/// messages.
+pub(super) const CLOSE_IDLE_MIN: Duration = Duration::from_millis(10);
 
 /// Most user lanes of a session.
 pub(super) const USER_LANES_MAX: u8 = LANES_MAX - (LANES_MIN - 1);
@@ -111,6 +130,7 @@ impl TransportConfig {
             listen: None,
             cookie,
             hidden: false,
+            version_max: VERSION_MAX,
             heartbeat: Duration::from_secs(1),
             missed_max: 5,
             user_lanes: 1,
@@ -118,6 +138,7 @@ impl TransportConfig {
             allow_peers: None,
             compress_above: None,
             threads: 1,
+            close_idle: None,
             connect_timeout: Duration::from_secs(5),
             membership: None,
             spawner: None,

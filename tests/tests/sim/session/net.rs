@@ -222,10 +222,12 @@ impl Net {
                 self.line(format!("    -> up {peer:?} {key:?}"));
                 self.oracle.up(me, &peer, key)
             }
-            Output::Down(peer, key, reason) => {
+            Output::Down(peer, key, reason, carried) => {
                 self.line(format!("    -> down {peer:?} {key:?} {reason}"));
-                self.oracle.down(me, &peer, key)
+                self.oracle.down(me, &peer, key, &reason, &carried)
             }
+            Output::Accepted(envelope) => return self.oracle.accepted(&envelope),
+            Output::Dropped(peer) => return self.oracle.dropped(me, &peer),
             Output::Delivered(key, envelope) => self.oracle.delivered(me, key, &envelope),
         };
         if let Err(why) = checked {

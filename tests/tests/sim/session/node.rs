@@ -6,7 +6,7 @@
     reason = "a simulation that contradicts itself has to end"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use starlings_runtime::{DownReason, NodeId, NodeInstance};
@@ -15,8 +15,10 @@ use starlings_transport::Cookie;
 use starlings_transport::proto::bulk::{Incoming, Outgoing, Piece};
 use starlings_transport::proto::handshake::{self, Claim, Dialler, Listener, ListenerInput, Party};
 use starlings_transport::proto::peers::{self, SessionKey, Side};
-use starlings_transport::proto::session::{self, Sequence};
-use starlings_transport::wire::{After, CONTROL_LANE, Goodbye, Handshake, Hello, Opening, Pulse};
+use starlings_transport::proto::session::{self, Facts, IdleRules, Sequence};
+use starlings_transport::wire::{
+    After, CONTROL_LANE, FrameKind, Goodbye, Handshake, Hello, Idle, Opening, Pulse, Versions,
+};
 
 /// Lanes of every session here: control, two user lanes, bulk.
 pub(crate) const LANES: u8 = 4;
@@ -52,6 +54,7 @@ pub(crate) enum Frame {
     /// A part of a message, and what the whole of it is.
     Fragment(Piece, Envelope),
     Delivered(u32),
+    Idle(Idle),
     Heartbeat,
     Goodbye(Goodbye),
 }
@@ -64,8 +67,9 @@ pub(crate) struct Envelope {
     pub(crate) receiver: u64,
     /// Of all from this life to that node.
     pub(crate) number: u64,
-    /// Of those sent to this receiver in this session.
+    /// Of those sent to this receiver in this session, once it is sent.
     pub(crate) place: u64,
+    pub(crate) is_long: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -78,8 +82,11 @@ pub(crate) enum Input {
     /// The user wants a session.
     Connect(NodeId),
     Disconnect(NodeId),
-    /// The user sends one envelope to each peer.
+    /// The user sends one envelope to each peer, and to those that sessions were closed with for want of
+    /// use.
     Say,
+    /// The user needs all sessions from now on, or none of them.
+    Need(bool),
     Stop,
     Elapsed,
 }
@@ -90,7 +97,12 @@ pub(crate) enum Output {
     Send(ConnectionId, Message),
     Close(ConnectionId),
     Up(NodeInstance, SessionKey),
-    Down(NodeInstance, SessionKey, DownReason),
+    /// With what was accepted for that peer and goes by the next session: receivers and numbers.
+    Down(NodeInstance, SessionKey, DownReason, BTreeSet<(u64, u64)>),
+    /// The user's envelope was taken.
+    Accepted(Envelope),
+    /// What was taken for a peer cannot be sent any more.
+    Dropped(NodeInstance),
     Delivered(SessionKey, Envelope),
 }
 
@@ -122,6 +134,10 @@ struct Live {
     /// A long message that waits for a user lane; the bulk lane with all that follows waits with it.
     waiting: Option<(u32, After, Envelope)>,
     held: VecDeque<Option<Message>>,
+    /// Whether no envelope is let in; and what is kept meanwhile.
+    is_frozen: bool,
+    kept: Vec<Envelope>,
+    is_used: bool,
     /// Once it is closed: when its readers have stopped and its down is reported.
     down_at: Option<(Duration, DownReason)>,
 }
@@ -148,7 +164,13 @@ pub(crate) struct Node {
     parked: BTreeMap<ParkKey, BTreeMap<u8, ConnectionId>>,
     /// What came in on those meanwhile; `None` is the end.
     unread: BTreeMap<ConnectionId, Vec<Option<Message>>>,
+    /// Which version was agreed on for each session that is being made.
+    versions: BTreeMap<ParkKey, u16>,
     live: BTreeMap<NodeId, Live>,
+    /// What waits for a session with peers that the last one was closed with for want of use.
+    kept: BTreeMap<NodeId, (NodeInstance, Vec<Envelope>)>,
+    close_idle: Option<Duration>,
+    needs: bool,
     numbers: BTreeMap<NodeId, u64>,
     next_connection: ConnectionId,
     now: Duration,
@@ -158,10 +180,17 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(me: NodeInstance, mut random: Random, first: ConnectionId) -> Self {
         let heartbeat_ms = 500 + u32::try_from(random.below(1000)).unwrap();
+        let versions = match random.chance(100) {
+            true => Versions::up_to(3).unwrap(),
+            false => Versions::ALL,
+        };
+        let (shortest, longest) = (Duration::from_millis(100), Duration::from_millis(1000));
+        let close_idle = random.chance(600).then(|| random.between(shortest, longest));
         Self {
             peers: peers::State::new(me.node.clone(), HANDSHAKE_TIMEOUT),
             party: Party {
                 me,
+                versions,
                 hidden: false,
                 pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
                 lanes: LANES,
@@ -171,7 +200,11 @@ impl Node {
             pending: BTreeMap::new(),
             parked: BTreeMap::new(),
             unread: BTreeMap::new(),
+            versions: BTreeMap::new(),
             live: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            close_idle,
+            needs: false,
             numbers: BTreeMap::new(),
             next_connection: first,
             now: Duration::ZERO,
@@ -208,14 +241,12 @@ impl Node {
             }
             Input::Received(connection, message) => self.on_item(connection, Some(message)),
             Input::Ended(connection) => self.on_item(connection, None),
-            Input::Connect(node) => {
-                let id = self.random.number();
-                self.decide(peers::Input::Connect { node, id, lanes: LANES });
-            }
+            Input::Connect(node) => self.connect(&node),
             Input::Disconnect(node) => {
                 self.decide(peers::Input::Disconnect(node));
             }
             Input::Say => self.say(),
+            Input::Need(needs) => self.needs = needs,
             Input::Stop => {
                 self.decide(peers::Input::Stop);
             }
@@ -308,6 +339,7 @@ impl Node {
                     return;
                 };
                 self.pending.remove(&connection);
+                self.versions.insert((node.clone(), key), agreement.version);
                 let parked = self.parked.entry((node, key)).or_default();
                 parked.insert(lane, connection);
                 self.unread.insert(connection, Vec::new());
@@ -402,6 +434,7 @@ impl Node {
     }
 
     fn abandon(&mut self, node: &NodeId, key: SessionKey) {
+        self.versions.remove(&(node.clone(), key));
         let parked = self.parked.remove(&(node.clone(), key)).unwrap_or_default();
         for connection in parked.into_values() {
             self.unread.remove(&connection);
@@ -425,8 +458,12 @@ impl Node {
         assert_eq!(parked.len(), usize::from(LANES), "a session is up without its lanes");
         let lane = |connection: &ConnectionId| Lane { connection: *connection, ..Lane::default() };
         let pulse = Pulse { heartbeat_ms: 1500, silent_ms: 7500 };
-        let state = session::State::new(self.now, LANES, [pulse; 2]);
+        let mut state = session::State::new(self.now, LANES, [pulse; 2]);
         let node = peer.node.clone();
+        if self.versions.remove(&(node.clone(), key)).unwrap() >= FrameKind::Idle.since() {
+            let is_dialler = key.side == Side::Dialled;
+            state = state.with_idle(IdleRules { after: self.close_idle, is_dialler });
+        }
         let live = Live {
             peer: peer.clone(),
             key,
@@ -439,10 +476,21 @@ impl Node {
             incoming: Incoming::default(),
             waiting: None,
             held: VecDeque::new(),
+            is_frozen: false,
+            kept: Vec::new(),
+            is_used: false,
             down_at: None,
         };
-        assert!(self.live.insert(node, live).is_none(), "up before the down of the last one");
-        self.out.push(Output::Up(peer, key));
+        let before = self.live.insert(node.clone(), live);
+        assert!(before.is_none(), "up before the down of the last one");
+        self.out.push(Output::Up(peer.clone(), key));
+        match self.kept.remove(&node) {
+            Some((of, kept)) if of == peer => {
+                kept.into_iter().for_each(|envelope| self.transmit(&node, envelope));
+            }
+            Some((of, _)) => self.out.push(Output::Dropped(of)),
+            None => {}
+        }
         for connection in parked.into_values() {
             for item in self.unread.remove(&connection).unwrap_or_default() {
                 self.on_item(connection, item);
@@ -481,6 +529,7 @@ impl Node {
                 let live = self.live.get_mut(node).unwrap();
                 assert!(live.outgoing.on_delivered(message), "{message} was never sent");
             }
+            Frame::Idle(said) => self.hear_idle(node, said),
             Frame::Heartbeat => {}
             Frame::Goodbye(goodbye) => {
                 self.tell(node, session::Input::GoodbyeHeard { lane, goodbye });
@@ -535,6 +584,17 @@ impl Node {
             match output {
                 session::Output::Heartbeat => self.write(node, CONTROL_LANE, Frame::Heartbeat),
                 session::Output::Pulse(_) => panic!("nobody asks for other times here"),
+                session::Output::Look => {
+                    let facts = self.facts(node);
+                    self.tell(node, session::Input::Looked(facts));
+                }
+                session::Output::Idle(said) => self.write(node, CONTROL_LANE, Frame::Idle(said)),
+                session::Output::Thaw => {
+                    let live = self.live.get_mut(node).unwrap();
+                    live.is_frozen = false;
+                    let kept = std::mem::take(&mut live.kept);
+                    kept.into_iter().for_each(|envelope| self.transmit(node, envelope));
+                }
                 session::Output::Goodbye(goodbye) => {
                     self.write_pieces(node, usize::MAX);
                     for lane in 0..LANES {
@@ -544,6 +604,24 @@ impl Node {
                 }
                 session::Output::Closed(reason) => self.close(node, reason),
             }
+        }
+    }
+
+    fn hear_idle(&mut self, node: &NodeId, said: Idle) {
+        if matches!(said, Idle::Ask(_) | Idle::Agree(_)) {
+            self.live.get_mut(node).unwrap().is_frozen = true;
+        }
+        let facts = self.facts(node);
+        self.tell(node, session::Input::IdleHeard(said, facts));
+    }
+
+    fn facts(&mut self, node: &NodeId) -> Facts {
+        let live = self.live.get_mut(node).unwrap();
+        let is_used = std::mem::take(&mut live.is_used);
+        Facts {
+            needed: self.needs || is_used || !live.outgoing.is_empty(),
+            sent: live.lanes[1..].iter().map(|lane| lane.out_seq).collect(),
+            delivered: live.lanes[1..].iter().map(|lane| lane.delivered).collect(),
         }
     }
 
@@ -561,40 +639,75 @@ impl Node {
         let Some(live) = self.live.remove(node) else {
             return;
         };
-        let key = live.key;
+        let Live { key, peer, kept, .. } = live;
         self.decide(peers::Input::Ending { node: node.clone(), key });
-        self.out.push(Output::Down(live.peer, key, reason));
-        let node = node.clone();
-        self.decide(peers::Input::Ended { node, key });
+        let numbers = kept.iter().map(|envelope| (envelope.receiver, envelope.number)).collect();
+        self.out.push(Output::Down(peer.clone(), key, reason.clone(), numbers));
+        let is_wanted = reason == DownReason::Idle && !kept.is_empty();
+        if reason == DownReason::Idle {
+            self.kept.insert(node.clone(), (peer, kept));
+        }
+        self.decide(peers::Input::Ended { node: node.clone(), key });
+        if is_wanted {
+            self.connect(node);
+        }
+    }
+
+    fn connect(&mut self, node: &NodeId) {
+        let id = self.random.number();
+        self.decide(peers::Input::Connect { node: node.clone(), id, lanes: LANES });
     }
 
     fn say(&mut self) {
-        let nodes: Vec<_> = self.live.keys().cloned().collect();
+        let nodes: BTreeSet<_> = self.live.keys().chain(self.kept.keys()).cloned().collect();
         for node in nodes {
-            let receiver = self.random.below(RECEIVERS);
-            let is_long = self.random.chance(60);
-            let live = self.live.get_mut(&node).unwrap();
-            let lane = 1 + u8::try_from(receiver % u64::from(LANES - 2)).unwrap();
-            if live.lanes.iter().any(|lane| lane.is_finished) {
-                continue;
-            }
-            let place = live.places[receiver as usize];
-            live.places[receiver as usize] += 1;
-            let to = live.peer.clone();
+            let (receiver, is_long) = (self.random.below(RECEIVERS), self.random.chance(60));
+            let to = match (self.live.get(&node), self.kept.get(&node)) {
+                (Some(live), _) => {
+                    let is_finished = live.lanes.iter().any(|lane| lane.is_finished);
+                    // What a session that ends in another way refuses is told to the user at once.
+                    if is_finished && !live.is_frozen {
+                        continue;
+                    }
+                    live.peer.clone()
+                }
+                (None, Some((to, _))) => to.clone(),
+                (None, None) => continue,
+            };
             let number = self.numbers.entry(node.clone()).or_default();
             *number += 1;
-            let from = self.party.me.clone();
-            let envelope = Envelope { from, to, receiver, number: *number, place };
-            if is_long || live.outgoing.has(receiver) {
-                let frames = live.lanes[usize::from(lane)].out_seq;
-                let bytes = vec![0; if is_long { LONG_BYTES } else { 10 }];
-                live.outgoing.push(receiver, Some(After { lane, frames }), bytes);
-                live.long.push_back((live.sent_long, envelope));
-                live.sent_long += 1;
-            } else {
-                self.write(&node, lane, Frame::Envelope(envelope));
+            let (from, number) = (self.party.me.clone(), *number);
+            let envelope = Envelope { from, to, receiver, number, place: 0, is_long };
+            self.out.push(Output::Accepted(envelope.clone()));
+            match (self.live.get_mut(&node), self.kept.get_mut(&node)) {
+                (Some(live), _) if live.is_frozen => live.kept.push(envelope),
+                (Some(_), _) => self.transmit(&node, envelope),
+                (None, Some((_, kept))) => {
+                    kept.push(envelope);
+                    self.connect(&node);
+                }
+                (None, None) => {}
             }
             self.write_pieces(&node, PIECES);
+        }
+    }
+
+    /// Hands an envelope to the session.
+    fn transmit(&mut self, node: &NodeId, mut envelope: Envelope) {
+        let live = self.live.get_mut(node).unwrap();
+        let (receiver, is_long) = (envelope.receiver, envelope.is_long);
+        live.is_used = true;
+        envelope.place = live.places[receiver as usize];
+        live.places[receiver as usize] += 1;
+        let lane = 1 + u8::try_from(receiver % u64::from(LANES - 2)).unwrap();
+        if is_long || live.outgoing.has(receiver) {
+            let frames = live.lanes[usize::from(lane)].out_seq;
+            let bytes = vec![0; if is_long { LONG_BYTES } else { 10 }];
+            live.outgoing.push(receiver, Some(After { lane, frames }), bytes);
+            live.long.push_back((live.sent_long, envelope));
+            live.sent_long += 1;
+        } else {
+            self.write(node, lane, Frame::Envelope(envelope));
         }
     }
 

@@ -7,11 +7,12 @@
 //! | at most once, in order, without gap to each receiver, whatever the size | semantics.md, Delivery |
 //! | nothing from or to another incarnation | semantics.md, Identity |
 //! | a peer's incarnations never fall | docs/protocol/session.md |
+//! | at an end for want of use, all that either end took is delivered or goes by the next session | semantics.md, Nodes |
 //! | no two ends take different sessions for the same one | docs/protocol/session.md |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use starlings_runtime::{NodeId, NodeInstance};
+use starlings_runtime::{DownReason, NodeId, NodeInstance};
 use starlings_transport::proto::peers::{SessionKey, Side};
 
 use super::node::Envelope;
@@ -28,8 +29,13 @@ pub(crate) struct Oracle {
     places: BTreeMap<(NodeInstance, SessionKey, u64), u64>,
     /// Who was at the ends of each session, the dialler first.
     ends: BTreeMap<u64, [Option<NodeInstance>; 2]>,
+    /// What one life took for another and is not delivered, by receiver and number.
+    pending: BTreeMap<(NodeInstance, NodeInstance), BTreeSet<(u64, u64)>>,
     pub(crate) delivered: u64,
     pub(crate) ups: u64,
+    /// Ends for want of use; and how many envelopes went by the next session.
+    pub(crate) idle_ends: u64,
+    pub(crate) carried: u64,
 }
 
 impl Oracle {
@@ -66,13 +72,38 @@ impl Oracle {
         me: &NodeInstance,
         peer: &NodeInstance,
         key: SessionKey,
+        reason: &DownReason,
+        carried: &BTreeSet<(u64, u64)>,
     ) -> Result<(), String> {
         let who = (me.clone(), peer.node.clone());
         let live = self.live.remove(&who);
         if live != Some((peer.clone(), key)) {
             return Err(format!("{me:?}: down of {peer:?} {key:?}, but {live:?} was up"));
         }
+        let ends = (me.clone(), peer.clone());
+        let pending = self.pending.remove(&ends).unwrap_or_default();
+        if *reason != DownReason::Idle {
+            return Ok(());
+        }
+        if pending != *carried {
+            let why = "closed for want of use, and not delivered is";
+            return Err(format!("{me:?}: {peer:?} {why} {pending:?}, of which go on {carried:?}"));
+        }
+        self.idle_ends += 1;
+        self.carried += carried.len() as u64;
+        self.pending.insert(ends, pending);
         Ok(())
+    }
+
+    pub(crate) fn accepted(&mut self, envelope: &Envelope) {
+        let Envelope { from, to, receiver, number, .. } = envelope;
+        let pending = self.pending.entry((from.clone(), to.clone())).or_default();
+        pending.insert((*receiver, *number));
+    }
+
+    /// What was taken for a life that is over is told to have failed.
+    pub(crate) fn dropped(&mut self, me: &NodeInstance, peer: &NodeInstance) {
+        self.pending.remove(&(me.clone(), peer.clone()));
     }
 
     pub(crate) fn delivered(
@@ -81,7 +112,7 @@ impl Oracle {
         key: SessionKey,
         envelope: &Envelope,
     ) -> Result<(), String> {
-        let Envelope { from, to, receiver, number, place } = envelope;
+        let Envelope { from, to, receiver, number, place, .. } = envelope;
         let who = (me.clone(), from.node.clone());
         if self.live.get(&who) != Some(&(from.clone(), key)) {
             return Err(format!("{me:?}: {envelope:?} without a session"));
@@ -99,6 +130,9 @@ impl Oracle {
             return Err(format!("{me:?}: {envelope:?} after number {last}"));
         }
         *last = *number;
+        if let Some(pending) = self.pending.get_mut(&(from.clone(), to.clone())) {
+            pending.remove(&(*receiver, *number));
+        }
         self.delivered += 1;
         Ok(())
     }
@@ -106,5 +140,6 @@ impl Oracle {
     /// A life is over; it sees nothing more.
     pub(crate) fn crashed(&mut self, me: &NodeInstance) {
         self.live.retain(|(of, _), _| of != me);
+        self.pending.retain(|(from, _), _| from != me);
     }
 }

@@ -1,7 +1,7 @@
 //! The end that dials, and proves itself first.
 
 use crate::cookie::{Cookie, Prover};
-use crate::wire::{Challenge, Handshake, Hello, LANES_MIN, MAGIC, NONCE_BYTES, Preamble, VERSION};
+use crate::wire::{Challenge, Handshake, Hello, LANES_MIN, NONCE_BYTES, Preamble, Versions};
 
 use super::{Agreement, Claim, Failure, Output, Party, agreement};
 use starlings_runtime::NodeId;
@@ -36,7 +36,7 @@ impl Dialler {
         nonce: [u8; NONCE_BYTES],
     ) -> Self {
         let hello = Hello {
-            preamble: Preamble { magic: MAGIC, version_min: VERSION, version_max: VERSION },
+            preamble: Preamble::new(me.versions),
             dialler: me.me.clone(),
             wanted,
             hidden: me.hidden,
@@ -84,7 +84,7 @@ impl Dialler {
     }
 
     fn on_challenge(&mut self, challenge: Challenge, outbox: &mut Vec<Output>) {
-        if challenge.version != VERSION {
+        if !self.me.versions.contains(challenge.version) {
             let failure = Failure::OtherVersion(challenge.version);
             return outbox.push(Output::Failed(failure));
         }
@@ -102,8 +102,10 @@ impl Dialler {
     }
 
     fn agreement(&self, challenge: Challenge, greeting: Vec<u8>) -> Agreement {
-        let Challenge { listener: me, hidden, pulse, lanes, unpacks, .. } = challenge;
-        let peer = Party { me, hidden, pulse, lanes, unpacks };
-        agreement(&peer, &self.me, greeting)
+        let Challenge { version, listener: me, hidden, pulse, lanes, unpacks, .. } = challenge;
+        // Which others it speaks is nothing that it says.
+        let versions = Versions { min: version, max: version };
+        let peer = Party { me, versions, hidden, pulse, lanes, unpacks };
+        agreement(version, [&self.me, &peer], greeting)
     }
 }

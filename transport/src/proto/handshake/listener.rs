@@ -3,7 +3,7 @@
 use crate::cookie::{Cookie, Prover};
 use crate::wire::{
     Challenge, Handshake, Hello, LANES_MAX, LANES_MIN, NONCE_BYTES, Opening, PROOF_BYTES, Refusal,
-    VERSION,
+    Versions,
 };
 
 use super::{Claim, Failure, Output, Party, agreement};
@@ -22,7 +22,8 @@ enum Step {
     Waiting,
     Challenged(Box<Hello>, Challenge),
     Deciding(Box<Hello>, Challenge),
-    Welcomed(Box<Hello>),
+    /// With the version that was chosen.
+    Welcomed(Box<Hello>, u16),
     Over,
 }
 
@@ -60,19 +61,20 @@ impl Listener {
             (Step::Deciding(hello, challenge), ListenerInput::Admitted { greeting }) => {
                 let proof = self.cookie.prove(Prover::Listener, (&hello, &challenge));
                 outbox.push(Output::Send(Handshake::Welcome { proof, greeting }));
-                self.step = Step::Welcomed(hello);
+                self.step = Step::Welcomed(hello, challenge.version);
             }
             (Step::Deciding(..), ListenerInput::Refused(refusal)) => refuse(refusal, outbox),
             (
-                Step::Welcomed(hello),
+                Step::Welcomed(hello, version),
                 ListenerInput::Received(Some(Handshake::Ready { greeting })),
             ) => {
-                let Hello { dialler: me, hidden, pulse, lanes, unpacks, .. } = *hello;
-                let peer = Party { me, hidden, pulse, lanes, unpacks };
-                outbox.push(Output::Done(agreement(&peer, &self.me, greeting)));
+                let Hello { preamble, dialler: me, hidden, pulse, lanes, unpacks, .. } = *hello;
+                let versions = preamble.versions();
+                let peer = Party { me, versions, hidden, pulse, lanes, unpacks };
+                outbox.push(Output::Done(agreement(version, [&self.me, &peer], greeting)));
             }
             (Step::Over, _) => {}
-            (Step::Waiting | Step::Challenged(..) | Step::Deciding(..) | Step::Welcomed(_), _) => {
+            (Step::Waiting | Step::Challenged(..) | Step::Deciding(..) | Step::Welcomed(..), _) => {
                 refuse(Refusal::Malformed, outbox);
             }
         }
@@ -81,12 +83,12 @@ impl Listener {
     fn on_opening(&mut self, opening: Opening, outbox: &mut Vec<Output>) {
         let hello = match opening {
             Opening::Hello(hello) => hello,
-            Opening::Foreign => {
-                let refusal = Refusal::Version { version_min: VERSION, version_max: VERSION };
-                return refuse(refusal, outbox);
-            }
+            Opening::Foreign => return self.refuse_version(outbox),
             // To whom does not even say the magic, nothing is said.
             Opening::Garbage => return outbox.push(Output::Failed(Failure::Malformed)),
+        };
+        let Some(version) = self.me.versions.common(hello.preamble.versions()) else {
+            return self.refuse_version(outbox);
         };
         if hello.wanted != self.me.me.node || hello.dialler.node == self.me.me.node {
             return refuse(Refusal::NotThisNode(self.me.me.node.clone()), outbox);
@@ -96,7 +98,7 @@ impl Listener {
             return refuse(Refusal::Malformed, outbox);
         }
         let challenge = Challenge {
-            version: VERSION,
+            version,
             listener: self.me.me.clone(),
             hidden: self.me.hidden,
             lanes: hello.lanes.min(self.me.lanes),
@@ -106,6 +108,11 @@ impl Listener {
         };
         outbox.push(Output::Send(Handshake::Challenge(challenge.clone())));
         self.step = Step::Challenged(hello, challenge);
+    }
+
+    fn refuse_version(&self, outbox: &mut Vec<Output>) {
+        let Versions { min: version_min, max: version_max } = self.me.versions;
+        refuse(Refusal::Version { version_min, version_max }, outbox);
     }
 
     fn on_proof(

@@ -1,11 +1,12 @@
 use super::{Claim, Dialler, Failure, Listener, ListenerInput, Output, Party};
 use crate::cookie::Cookie;
 use crate::wire::tests::instance;
-use crate::wire::{Handshake, Opening, Pulse, Refusal, VERSION};
+use crate::wire::{Handshake, Opening, Pulse, Refusal, VERSION_MAX, VERSION_MIN, Versions};
 
 fn party(name: &str, heartbeat_ms: u32) -> Party {
     Party {
         me: instance(name, 1),
+        versions: Versions::ALL,
         hidden: false,
         pulse: Pulse { heartbeat_ms, silent_ms: 5 * heartbeat_ms },
         lanes: 3,
@@ -134,8 +135,62 @@ fn node_that_was_not_wanted_refuses_and_is_refused() {
 #[test]
 fn another_version_is_refused_with_ours() {
     let outputs = listen(&mut listener(b"c"), ListenerInput::Opened(Opening::Foreign));
-    let refusal = Refusal::Version { version_min: VERSION, version_max: VERSION };
+    let refusal = Refusal::Version { version_min: VERSION_MIN, version_max: VERSION_MAX };
     assert_eq!(outputs, refusing(refusal));
+}
+
+/// Both ends of a handshake with these versions each; the outcome at the dialler, and at the listener.
+fn versions_meet(dials: Versions, listens: Versions) -> [Output; 2] {
+    let with = |name, versions| Party { versions, ..party(name, 100) };
+    let (wanted, claim) = ("b@h".parse().unwrap(), claim(0));
+    let cookie = || Cookie::new(*b"c");
+    let mut a = Dialler::new(with("a@h", dials), cookie(), wanted, &claim, vec![], [1; 32]);
+    let mut b = Listener::new(with("b@h", listens), cookie(), [2; 32]);
+    let challenged = listen(&mut b, opened(&a));
+    if let Some(failed @ Output::Failed(_)) = challenged.last() {
+        let refused = dial(&mut a, sent(&challenged));
+        return [refused[0].clone(), failed.clone()];
+    }
+    let proved = dial(&mut a, sent(&challenged));
+    listen(&mut b, received(&proved));
+    let welcomed = listen(&mut b, ListenerInput::Admitted { greeting: vec![] });
+    let done = dial(&mut a, sent(&welcomed));
+    let listened = listen(&mut b, received(&done));
+    [done[1].clone(), listened[0].clone()]
+}
+
+#[test]
+fn highest_version_that_both_speak_is_agreed_on() {
+    let range = |min, max| Versions { min, max };
+    for (dials, listens, agreed) in [
+        (range(3, 4), range(3, 4), 4),
+        (range(3, 3), range(3, 4), 3),
+        (range(3, 4), range(3, 3), 3),
+        (range(3, 9), range(3, 4), 4),
+        (range(4, 9), range(3, 4), 4),
+    ] {
+        for done in versions_meet(dials, listens) {
+            let Output::Done(agreement) = done else { panic!("{dials:?} {listens:?}: {done:?}") };
+            assert_eq!(agreement.version, agreed, "{dials:?} {listens:?}");
+        }
+    }
+    for (dials, listens) in [(range(4, 4), range(3, 3)), (range(3, 3), range(4, 4))] {
+        let refusal = Refusal::Version { version_min: listens.min, version_max: listens.max };
+        let at_b = Output::Failed(Failure::Refusing(refusal.clone()));
+        let at_a = Output::Failed(Failure::Refused(refusal));
+        assert_eq!(versions_meet(dials, listens), [at_a, at_b]);
+    }
+}
+
+#[test]
+fn version_that_was_not_offered_is_not_taken() {
+    let (mut a, mut b) = (dialler(b"c", "b@h"), listener(b"c"));
+    let Handshake::Challenge(mut challenge) = sent(&listen(&mut b, opened(&a))) else {
+        panic!("a challenge is sent");
+    };
+    challenge.version = VERSION_MAX + 1;
+    let failed = Output::Failed(Failure::OtherVersion(VERSION_MAX + 1));
+    assert_eq!(dial(&mut a, Handshake::Challenge(challenge)), [failed]);
 }
 
 #[test]

@@ -66,7 +66,11 @@ fn times_change_while_the_session_lives() {
                 let input = match output {
                     Output::Heartbeat => Input::Heard,
                     Output::Pulse(new) => Input::PulseHeard(new),
-                    other @ (Output::Goodbye(_) | Output::Closed(_)) => {
+                    other @ (Output::Look
+                    | Output::Idle(_)
+                    | Output::Thaw
+                    | Output::Goodbye(_)
+                    | Output::Closed(_)) => {
                         panic!("{other:?} after {now:?}, asked for {ask} ms")
                     }
                 };

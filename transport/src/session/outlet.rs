@@ -1,0 +1,78 @@
+//! What the runtime sends, into the lanes of a session.
+
+use std::sync::Arc;
+
+use starlings_runtime::{BoxFuture, DownReason, LaneKey, Outlet, OutletError, Urgency};
+
+use super::Session;
+use crate::frame::ENVELOPE_BYTES_MAX;
+use crate::lane::{AppendError, Lane};
+use crate::proto::session::Input;
+use crate::scratch::with_buffer;
+
+impl Session {
+    /// The user lane of a receiver: not the first lane, and not the last.
+    fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
+        let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
+        let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;
+        self.lanes.get(usize::from(at)).map(|lane| (at, lane))
+    }
+
+    fn append(
+        &self,
+        key: LaneKey,
+        urgency: Urgency,
+        envelope: &mut Vec<u8>,
+    ) -> Result<(), AppendError> {
+        let Some((at, lane)) = self.user_lane(key) else {
+            return Err(AppendError::Refused(OutletError::Closed));
+        };
+        if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
+            return lane.append(urgency, envelope);
+        }
+        self.bulk.push(key.0, urgency, (at, lane), std::mem::take(envelope))?;
+        if let Some(bulk) = self.lanes.last() {
+            bulk.nudge();
+        }
+        Ok(())
+    }
+}
+
+impl Outlet for Session {
+    fn send(
+        &self,
+        lane: LaneKey,
+        urgency: Urgency,
+        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
+    ) -> Result<(), OutletError> {
+        // Before it is encoded, which for a long message is most of the work.
+        if urgency == Urgency::Refusable && self.bulk.refuses(lane.0) {
+            return Err(OutletError::Overloaded);
+        }
+        let appended = with_buffer(|envelope| match encode(envelope) {
+            Ok(()) => self.append(lane, urgency, envelope),
+            Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),
+        });
+        match appended {
+            Ok(()) => Ok(()),
+            Err(AppendError::Refused(error)) => Err(error),
+            Err(AppendError::Overflowed) => {
+                self.handle(Input::Overflowed);
+                Err(OutletError::Closed)
+            }
+        }
+    }
+
+    fn ready(self: Arc<Self>, key: LaneKey) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if let Some((_, lane)) = self.user_lane(key) {
+                lane.ready().await;
+            }
+            self.bulk.ready().await;
+        })
+    }
+
+    fn close(&self, reason: DownReason) {
+        self.handle(Input::Close(reason));
+    }
+}
