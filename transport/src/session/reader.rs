@@ -126,7 +126,7 @@ fn deliver_some<R: Receiver>(
             (FrameKind::Delivered | FrameKind::Pulse | FrameKind::Idle, None)
                 if way == Way::Control =>
             {
-                hear(session, frame.kind, body)?
+                hear(session, frame.kind, body)?;
             }
             (FrameKind::Heartbeat, _) if body.is_empty() => {}
             (FrameKind::Heartbeat, _) => return Err("a heartbeat with a body".to_owned()),

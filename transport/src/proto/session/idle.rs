@@ -93,7 +93,7 @@ impl Idling {
         idling
     }
 
-    /// When [`Idling::elapsed`] is due.
+    /// When [`Idling::is_look_due`] or [`Idling::is_overdue`] is to be asked.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match &self.stage {
             Stage::Used => self.rules.after.map(|_| self.look_at),
