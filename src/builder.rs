@@ -285,7 +285,8 @@ impl NodeBuilder {
             config.hidden = self.hidden;
             config.version_max = self.version_max.unwrap_or(config.version_max);
             let gossips = self.gossip.is_some();
-            config.close_idle = self.close_idle.unwrap_or(gossips.then_some(CLOSE_IDLE_GOSSIP));
+            config.close_idle =
+                self.close_idle.unwrap_or_else(|| gossips.then_some(CLOSE_IDLE_GOSSIP));
             config.membership = self.gossip;
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);

@@ -81,7 +81,8 @@ async fn session_that_one_end_needs_stays_until_it_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn session_that_an_end_does_not_close_or_could_not_open_again_stays() {
-    let rules: [(&str, fn(&mut TransportConfig)); 3] = [
+    type Rule = fn(&mut TransportConfig);
+    let rules: [(&str, Rule); 3] = [
         ("closes none", |config| config.close_idle = None),
         ("connects only when asked for", |config| config.auto_connect = AutoConnect::Never),
         ("speaks an earlier version", |config| config.version_max = 3),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use starlings_tests::faults::oracle::{self, Sending};
 use starlings_transport::proto::handshake::{Claim, Dialler, Party};
-use starlings_transport::wire::{LANES_MIN, Pulse};
+use starlings_transport::wire::{LANES_MIN, Pulse, Versions};
 use starlings_transport::{Cookie, HANDSHAKES_MAX};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -123,7 +123,9 @@ fn hello(to: &str) -> Vec<u8> {
         incarnation: starlings::Incarnation(1),
     };
     let pulse = Pulse { heartbeat_ms: 1000, silent_ms: 5000 };
-    let party = Party { me: me.clone(), hidden: false, pulse, lanes: LANES_MIN, unpacks: true };
+    let versions = Versions::ALL;
+    let party =
+        Party { me: me.clone(), hidden: false, versions, pulse, lanes: LANES_MIN, unpacks: true };
     let claim = Claim { peer: me, session: 1, lost: None, lane: 0, lanes: LANES_MIN };
     let cookie = Cookie::new(*b"a guess");
     let dialler = Dialler::new(party, cookie, to.parse().unwrap(), &claim, vec![], [7; 32]);
