@@ -107,6 +107,8 @@ pub(crate) struct Bridge {
 impl Bridge {
     pub(crate) fn between(a: &Node, b: &Node) -> Self {
         let ways = [Arc::new(Way::default()), Arc::new(Way::default())];
+        // What was kept for the session is sent at once, and there is no other end yet.
+        ways.iter().for_each(|way| way.permit(Some(0)));
         let up = |here: &Node, there: &Node, way: &Arc<Way>| {
             let greeting = there.ingress().greeting();
             let info = SessionInfo { peer: there.instance().clone(), hidden: false, greeting };
@@ -115,6 +117,7 @@ impl Bridge {
         let ends = [up(a, b, &ways[0]), up(b, a, &ways[1])];
         ways[0].far.set(Arc::clone(&ends[1])).unwrap();
         ways[1].far.set(Arc::clone(&ends[0])).unwrap();
+        ways.iter().for_each(|way| way.permit(None));
         Self { ends, ways, first: a.name().clone() }
     }
 
