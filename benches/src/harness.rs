@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::child::Result;
 use crate::figure::Figure;
-use crate::subjects::{Subject, erlang, ractor_cluster};
+use crate::subjects::{Subject, erlang, program};
 use crate::workload::Workload;
 
 const ROUNDS: usize = 5;
@@ -60,31 +60,32 @@ fn median(runs: &[f64]) -> f64 {
 pub struct Harness {
     quick: bool,
     left_out: Vec<Subject>,
-    ractor_cluster: Option<PathBuf>,
+    /// Of the subjects that have one of their own.
+    programs: Vec<(Subject, PathBuf)>,
     failures: usize,
 }
 
 impl Harness {
     /// Finds out which subjects this machine can run, and says which it cannot.
     pub fn prepare(quick: bool, selected: &[&Workload]) -> Result<Self> {
-        let wanted = |subject| {
+        let wanted = |subject: &Subject| {
             selected
                 .iter()
-                .any(|workload| workload.subjects.contains(&subject))
+                .any(|workload| workload.subjects.contains(subject))
         };
         let mut harness = Self {
             quick,
             left_out: Vec::new(),
-            ractor_cluster: None,
+            programs: Vec::new(),
             failures: 0,
         };
-        if wanted(Subject::Erlang) && !erlang::is_installed() {
+        if wanted(&Subject::Erlang) && !erlang::is_installed() {
             harness.leave_out(Subject::Erlang, "there is no `erl` on the PATH");
         }
-        if wanted(Subject::RactorCluster) {
-            match ractor_cluster::build() {
-                Ok(program) => harness.ractor_cluster = Some(program),
-                Err(error) => harness.leave_out(Subject::RactorCluster, &error.to_string()),
+        for subject in program::SUBJECTS.into_iter().filter(wanted) {
+            match program::build(subject) {
+                Ok(program) => harness.programs.push((subject, program)),
+                Err(error) => harness.leave_out(subject, &error.to_string()),
             }
         }
         Ok(harness)
@@ -134,9 +135,10 @@ impl Harness {
     }
 
     fn measure(&self, workload: &Workload, subject: Subject) -> Result<Figure> {
-        let program = match (subject, &self.ractor_cluster) {
-            (Subject::RactorCluster, Some(program)) => program.clone(),
-            _ => std::env::current_exe()?,
+        let own = self.programs.iter().find(|(of, _)| *of == subject);
+        let program = match own {
+            Some((_, program)) => program.clone(),
+            None => std::env::current_exe()?,
         };
         let count = workload.count(self.quick).to_string();
         let mut command = Command::new(program);

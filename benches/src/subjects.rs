@@ -2,8 +2,8 @@
 
 pub mod erlang;
 mod kameo;
+pub mod program;
 mod ractor;
-pub mod ractor_cluster;
 mod starlings;
 mod tokio;
 
@@ -43,16 +43,18 @@ pub enum Subject {
     Ractor,
     Kameo,
     RactorCluster,
+    KameoRemote,
     Erlang,
 }
 
 impl Subject {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Starlings,
         Self::Tokio,
         Self::Ractor,
         Self::Kameo,
         Self::RactorCluster,
+        Self::KameoRemote,
         Self::Erlang,
     ];
 
@@ -63,6 +65,7 @@ impl Subject {
             Self::Ractor => "ractor",
             Self::Kameo => "kameo",
             Self::RactorCluster => "ractor_cluster",
+            Self::KameoRemote => "kameo_remote",
             Self::Erlang => "erlang",
         }
     }
@@ -82,7 +85,9 @@ impl Subject {
             Self::Ractor => ractor::measure(bench, count).map(Figure::from),
             Self::Kameo => kameo::measure(bench, count).map(Figure::from),
             Self::Erlang => erlang::measure(bench, count),
-            Self::RactorCluster => Err("ractor_cluster is measured by its own program".into()),
+            Self::RactorCluster | Self::KameoRemote => {
+                Err(format!("{} is measured by its own program", self.name()).into())
+            }
         }
     }
 
@@ -91,7 +96,7 @@ impl Subject {
         match self {
             Self::Starlings => starlings::remote::serve(),
             Self::Tokio => tokio::tcp::serve(),
-            Self::Ractor | Self::Kameo | Self::RactorCluster | Self::Erlang => {
+            Self::Ractor | Self::Kameo | Self::RactorCluster | Self::KameoRemote | Self::Erlang => {
                 Err(format!("{} has no server here", self.name()).into())
             }
         }

@@ -1,6 +1,8 @@
 //! The workloads: what is measured, how often, for whom, and what Starlings should reach.
 
-use crate::subjects::Subject::{self, Erlang, Kameo, Ractor, RactorCluster, Starlings, Tokio};
+use crate::subjects::Subject::{
+    self, Erlang, Kameo, KameoRemote, Ractor, RactorCluster, Starlings, Tokio,
+};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +120,7 @@ impl Workload {
 const QUICK_DIVISOR: u64 = 10;
 
 const LOCAL: &[Subject] = &[Starlings, Tokio, Ractor, Kameo, Erlang];
-const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, Erlang];
+const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, KameoRemote, Erlang];
 
 pub static WORKLOADS: [Workload; 17] = [
     Workload {

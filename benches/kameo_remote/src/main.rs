@@ -1,0 +1,206 @@
+//! The two-node workloads for kameo's remote actors: `measure BENCH SUBJECT COUNT`, and `serve` for
+//! the other process.
+
+#[path = "../../src/child.rs"]
+#[allow(dead_code, reason = "the other program uses the rest")]
+mod child;
+#[path = "../../src/cost.rs"]
+mod cost;
+#[path = "../../src/figure.rs"]
+#[allow(dead_code, reason = "the other program uses the rest")]
+mod figure;
+mod node;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use child::{
+    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at, weight,
+};
+use cost::Meter;
+use figure::Figure;
+use kameo::actor::{RemoteActorRef, Spawn as _};
+use kameo::message::{Context, Message};
+use kameo::{Actor, RemoteActor, mailbox, remote_message};
+use node::Node;
+use serde::{Deserialize, Serialize};
+
+/// The name that the server's actor is registered under.
+const SINK: &str = "sink";
+
+/// How long the nodes may take to know each other.
+const MEETING_MAX: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match *args.as_slice() {
+        ["measure", bench, _, count] => measure(bench, count),
+        ["serve"] => child::run(serve()),
+        _ => Err("usage: bench-kameo-remote measure BENCH SUBJECT COUNT".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Actor, RemoteActor)]
+struct Sink(u64);
+
+#[derive(Serialize, Deserialize)]
+struct Put(#[serde(with = "serde_bytes")] Vec<u8>);
+
+#[derive(Serialize, Deserialize)]
+struct Get;
+
+#[remote_message]
+impl Message<Put> for Sink {
+    type Reply = ();
+
+    async fn handle(&mut self, Put(payload): Put, _: &mut Context<Self, ()>) {
+        self.0 += weight(&payload);
+    }
+}
+
+#[remote_message]
+impl Message<Get> for Sink {
+    type Reply = u64;
+
+    async fn handle(&mut self, Get: Get, _: &mut Context<Self, u64>) -> u64 {
+        self.0
+    }
+}
+
+async fn serve() -> child::Result<()> {
+    // Before the actor, whose id has that of its node in it.
+    let (_node, address) = Node::listen().await?;
+    let sink = Sink::spawn_with_mailbox(Sink(0), mailbox::unbounded());
+    sink.register(SINK).await?;
+    serve_at(address).await
+}
+
+fn measure(bench: &str, count: &str) -> child::Result<()> {
+    let (bench, count) = (bench.to_owned(), count.parse()?);
+    let server = Server::start_self(&["serve"])?;
+    let (address, server_id) = (server.address(), server.id());
+    let figure = child::run(async move {
+        let node = Node::connect(&address)?;
+        let sink = find_sink().await?;
+        match &*bench {
+            "remote_cast_64" => cast(&node, &sink, server_id, SMALL_BYTES, count).await,
+            "remote_cast_4k" => {
+                let figure = cast(&node, &sink, server_id, PAGE_BYTES, count).await?;
+                Ok(figure.times(PAGE_BYTES))
+            }
+            "remote_cast_1m" => {
+                let figure = cast(&node, &sink, server_id, LARGE_BYTES, count).await?;
+                Ok(figure.times(LARGE_BYTES))
+            }
+            "remote_call" => call(&node, &sink, server_id, count).await,
+            "remote_call_64" => call_64(&node, &sink, server_id, count).await,
+            _ => Err(format!("{bench} is not measured for kameo_remote").into()),
+        }
+    })?;
+    println!("{figure}");
+    Ok(())
+}
+
+async fn find_sink() -> child::Result<RemoteActorRef<Sink>> {
+    let start = Instant::now();
+    while start.elapsed() < MEETING_MAX {
+        // An error too, as long as the nodes are not connected.
+        if let Ok(Some(sink)) = RemoteActorRef::lookup(SINK).await {
+            return Ok(sink);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err("the server's actor was not found".into())
+}
+
+/// `count` times, without waiting for any answer but where the node has no room for more. At the end
+/// all of them are in the mailbox of the other side.
+async fn put(
+    node: &Node,
+    sink: &RemoteActorRef<Sink>,
+    message: &Put,
+    count: u64,
+) -> child::Result<()> {
+    for _ in 0..count {
+        node.room_for_tell().await?;
+        sink.tell(message).send()?;
+    }
+    node.all_told().await
+}
+
+async fn get(sink: &RemoteActorRef<Sink>) -> child::Result<u64> {
+    Ok(sink.ask(&Get).send().await?)
+}
+
+async fn cast(
+    node: &Node,
+    sink: &RemoteActorRef<Sink>,
+    server: u32,
+    bytes: u32,
+    count: u64,
+) -> child::Result<Figure> {
+    let message = Put(payload(bytes));
+    let meter = Meter::start(server)?;
+    let start = Instant::now();
+    put(node, sink, &message, count).await?;
+    let sum = get(sink).await?;
+    let rate = rate(count, start);
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&message.0))?;
+    Ok(figure)
+}
+
+async fn call(
+    node: &Node,
+    sink: &RemoteActorRef<Sink>,
+    server: u32,
+    count: u64,
+) -> child::Result<Figure> {
+    let message = Put(payload(SMALL_BYTES));
+    put(node, sink, &message, 1).await?;
+    let meter = Meter::start(server)?;
+    let start = Instant::now();
+    let sum = total(sink.clone(), count).await?;
+    let rate = rate(count, start);
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&message.0))?;
+    Ok(figure)
+}
+
+async fn call_64(
+    node: &Node,
+    sink: &RemoteActorRef<Sink>,
+    server: u32,
+    count: u64,
+) -> child::Result<Figure> {
+    let message = Put(payload(SMALL_BYTES));
+    put(node, sink, &message, 1).await?;
+    let meter = Meter::start(server)?;
+    let start = Instant::now();
+    let callers = (0..CALLERS).map(|_| tokio::spawn(total(sink.clone(), count / CALLERS)));
+    let mut sum = 0;
+    for caller in callers.collect::<Vec<_>>() {
+        sum += caller.await??;
+    }
+    let rate = rate(count, start);
+    let figure = meter.stop(rate.into(), count)?;
+    check("the sum", sum, count * weight(&message.0))?;
+    Ok(figure)
+}
+
+/// The sum of the answers to `count` calls.
+async fn total(sink: RemoteActorRef<Sink>, count: u64) -> child::Result<u64> {
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += get(&sink).await?;
+    }
+    Ok(sum)
+}
