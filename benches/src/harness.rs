@@ -140,7 +140,7 @@ impl Harness {
             Some((_, program)) => program.clone(),
             None => std::env::current_exe()?,
         };
-        let count = workload.count(self.quick).to_string();
+        let count = workload.count(subject, self.quick).to_string();
         let mut command = Command::new(program);
         command.args(["measure", workload.name, subject.name(), &count]);
         let mut child = command

@@ -1,5 +1,6 @@
 //! The workloads: what is measured, how often, for whom, and what Starlings should reach.
 
+use crate::child::CALLERS;
 use crate::subjects::Subject::{
     self, Erlang, Kameo, KameoRemote, Ractor, RactorCluster, Starlings, Tokio,
 };
@@ -107,17 +108,26 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// How many operations one measurement does.
-    pub fn count(&self, quick: bool) -> u64 {
-        if quick {
-            self.count / QUICK_DIVISOR
+    /// How many operations one measurement of a subject does.
+    pub fn count(&self, subject: Subject, quick: bool) -> u64 {
+        let count = match subject {
+            KameoRemote => self.count / KAMEO_REMOTE_DIVISOR,
+            _ => self.count,
+        };
+        let count = if quick { count / QUICK_DIVISOR } else { count };
+        // Each caller of `remote_call_64` makes a call at least.
+        count.max(if self.name == "remote_call_64" {
+            CALLERS
         } else {
-            self.count
-        }
+            1
+        })
     }
 }
 
 const QUICK_DIVISOR: u64 = 10;
+
+/// It does some 2000 casts and 700 calls a second: all of the work would take ten minutes.
+const KAMEO_REMOTE_DIVISOR: u64 = 100;
 
 const LOCAL: &[Subject] = &[Starlings, Tokio, Ractor, Kameo, Erlang];
 const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, KameoRemote, Erlang];
