@@ -100,8 +100,8 @@ fn measure(bench: &str, count: &str) -> child::Result<()> {
                 let figure = cast(&node, &sink, server_id, LARGE_BYTES, count).await?;
                 Ok(figure.times(LARGE_BYTES))
             }
-            "remote_call" => call(&node, &sink, server_id, count).await,
-            "remote_call_64" => call_64(&node, &sink, server_id, count).await,
+            "remote_call" => call(&node, &sink, server_id, 1, count).await,
+            "remote_call_64" => call(&node, &sink, server_id, CALLERS, count).await,
             _ => Err(format!("{bench} is not measured for kameo_remote").into()),
         }
     })?;
@@ -158,34 +158,19 @@ async fn cast(
     Ok(figure)
 }
 
+/// From so many callers at once.
 async fn call(
     node: &Node,
     sink: &RemoteActorRef<Sink>,
     server: u32,
+    callers: u64,
     count: u64,
 ) -> child::Result<Figure> {
     let message = Put(payload(SMALL_BYTES));
     put(node, sink, &message, 1).await?;
     let meter = Meter::start(server)?;
     let start = Instant::now();
-    let sum = total(sink.clone(), count).await?;
-    let rate = rate(count, start);
-    let figure = meter.stop(rate.into(), count)?;
-    check("the sum", sum, count * weight(&message.0))?;
-    Ok(figure)
-}
-
-async fn call_64(
-    node: &Node,
-    sink: &RemoteActorRef<Sink>,
-    server: u32,
-    count: u64,
-) -> child::Result<Figure> {
-    let message = Put(payload(SMALL_BYTES));
-    put(node, sink, &message, 1).await?;
-    let meter = Meter::start(server)?;
-    let start = Instant::now();
-    let callers = (0..CALLERS).map(|_| tokio::spawn(total(sink.clone(), count / CALLERS)));
+    let callers = (0..callers).map(|_| tokio::spawn(total(sink.clone(), count / callers)));
     let mut sum = 0;
     for caller in callers.collect::<Vec<_>>() {
         sum += caller.await??;
