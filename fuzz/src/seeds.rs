@@ -6,7 +6,7 @@ use starlings_cache::wire::{
 use starlings_registry::wire::{Claim, GroupsMessage, Message, NamesMessage, Rest};
 use starlings_registry::{Key, Metadata};
 use starlings_runtime::{AnyPid, append, fuzzing};
-use starlings_transport::fuzzing::{body, frame, pack};
+use starlings_transport::fuzzing::{body, datagram, datagram_parts, frame, pack};
 use starlings_transport::proto::handshake::{ListenerInput, Output};
 use starlings_transport::proto::membership::{
     Fact, MEMBERSHIP_VERSION, Message as MembershipMessage, Update,
@@ -17,7 +17,7 @@ use starlings_transport::wire::{
 
 use crate::joined;
 use crate::targets::handshake::{dialler, instance, listener};
-use crate::targets::membership::{address, datagram, decoded};
+use crate::targets::membership::address;
 use crate::targets::node::facts;
 
 fn encoded(message: &impl serde::Serialize) -> Vec<u8> {
@@ -287,7 +287,7 @@ pub fn check() {
         assert!(fuzzing::splits(&envelope), "{envelope:?}");
     }
     for datagram in membership().into_iter().flat_map(taken) {
-        assert!(datagram.is_empty() || decoded(&datagram).is_some(), "{datagram:?}");
+        assert!(datagram.is_empty() || datagram_parts(&datagram).is_some(), "{datagram:?}");
     }
     for stream in frames() {
         let (cut, is_broken) = starlings_transport::fuzzing::cut(&stream[1..], usize::MAX);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use crate::cookie::Cookie;
 use crate::frame::{self, Envelopes, Frames};
 use crate::pack;
-use crate::proto::membership;
+use crate::proto::membership::{self, Fact, Message, Update};
 use crate::wire::FrameKind;
 
 /// A frame: its number, the byte of its kind, whether it is packed, its body.
@@ -77,4 +77,18 @@ pub fn unpack(body: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn sealed(cookie: &Cookie, body: Vec<u8>) -> Vec<u8> {
     membership::sealed(cookie, body)
+}
+
+/// The body of a datagram of the membership.
+#[must_use]
+pub fn datagram(from: &Fact, message: &Message, updates: &[Update]) -> Vec<u8> {
+    let mut body = membership::wire::begin(from, message);
+    body.extend(updates.iter().flat_map(membership::wire::encode));
+    body
+}
+
+/// The other way; `None` if it is none.
+#[must_use]
+pub fn datagram_parts(body: &[u8]) -> Option<(Fact, Message, Vec<Update>)> {
+    membership::wire::decode(body)
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use starlings_runtime::{NodeId, NodeInstance};
-use starlings_transport::fuzzing::sealed;
+use starlings_transport::fuzzing::{datagram, datagram_parts, sealed};
 use starlings_transport::proto::membership::{
-    Address, Config, DATAGRAM_BYTES_MAX, Fact, Input, MEMBERSHIP_VERSION, Message, Output, State,
-    TAG_BYTES, Update,
+    Address, Config, DATAGRAM_BYTES_MAX, Input, Message, Output, State, TAG_BYTES,
 };
 
 use super::handshake::{cookie, instance};
@@ -16,30 +15,6 @@ use crate::parts;
 /// An address.
 pub(crate) fn address(text: &str) -> Address {
     Address::new(text).expect("an address")
-}
-
-/// The bytes of a datagram before its tag.
-pub(crate) fn datagram(from: &Fact, message: &Message, updates: &[Update]) -> Vec<u8> {
-    let mut body = vec![MEMBERSHIP_VERSION];
-    let parts = [postcard::to_allocvec(from), postcard::to_allocvec(message)];
-    body.extend(parts.into_iter().flat_map(|part| part.expect("a part")));
-    let updates = updates.iter().map(postcard::to_allocvec);
-    body.extend(updates.flat_map(|update| update.expect("an update")));
-    body
-}
-
-/// The other way.
-pub(crate) fn decoded(body: &[u8]) -> Option<(Fact, Message, Vec<Update>)> {
-    let (_, rest) = body.split_first().filter(|(version, _)| **version == MEMBERSHIP_VERSION)?;
-    let (from, rest) = postcard::take_from_bytes(rest).ok()?;
-    let (message, mut rest) = postcard::take_from_bytes(rest).ok()?;
-    let mut updates = Vec::new();
-    while !rest.is_empty() {
-        let (update, after) = postcard::take_from_bytes(rest).ok()?;
-        updates.push(update);
-        rest = after;
-    }
-    Some((from, message, updates))
 }
 
 /// The parts of the input are bodies of datagrams, a while apart; an empty one has the member leave.
@@ -93,9 +68,11 @@ impl Member {
 
     /// A body in which an answer to number 0 answers its last probe.
     fn with_its_number(&self, bytes: &[u8]) -> Vec<u8> {
-        let Some((from, mut message, updates)) = decoded(bytes) else { return bytes.to_vec() };
+        let Some((from, mut message, updates)) = datagram_parts(bytes) else {
+            return bytes.to_vec();
+        };
         let again = datagram(&from, &message, &updates);
-        let same = decoded(&again);
+        let same = datagram_parts(&again);
         assert!(same.as_ref() == Some(&(from.clone(), message.clone(), updates.clone())));
         match &mut message {
             Message::Ack { number: number @ 0 }
@@ -133,7 +110,7 @@ impl Member {
     fn check_sent(&mut self, datagram: &[u8]) {
         assert!(datagram.len() <= DATAGRAM_BYTES_MAX, "{} bytes", datagram.len());
         let body = &datagram[..datagram.len() - TAG_BYTES];
-        let (_, message, _) = decoded(body).expect("what is sent is understood");
+        let (_, message, _) = datagram_parts(body).expect("what is sent is understood");
         if let Message::Ping { number, .. } = message {
             self.number = number;
         }

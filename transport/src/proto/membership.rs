@@ -39,7 +39,7 @@ mod suspicion;
 mod sync;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 pub use config::{Config, Parts};
 pub use events::{Input, Metrics, Output, Reason};

@@ -166,7 +166,7 @@ pub enum Message {
 }
 
 /// Starts a datagram.
-pub(super) fn begin(from: &Fact, message: &Message) -> Vec<u8> {
+pub(crate) fn begin(from: &Fact, message: &Message) -> Vec<u8> {
     let mut bytes = vec![MEMBERSHIP_VERSION];
     for part in [postcard::to_allocvec(from), postcard::to_allocvec(message)] {
         // Encoding these to memory does not fail; an empty part would only not be understood.
@@ -176,12 +176,12 @@ pub(super) fn begin(from: &Fact, message: &Message) -> Vec<u8> {
 }
 
 /// One update as it stands in a datagram.
-pub(super) fn encode(update: &Update) -> Vec<u8> {
+pub(crate) fn encode(update: &Update) -> Vec<u8> {
     postcard::to_allocvec(update).unwrap_or_default()
 }
 
 /// Reads a datagram without its tag, every byte of it; `None` if it is not one.
-pub(super) fn decode(bytes: &[u8]) -> Option<(Fact, Message, Vec<Update>)> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Fact, Message, Vec<Update>)> {
     let (version, rest) = bytes.split_first()?;
     if *version != MEMBERSHIP_VERSION {
         return None;
