@@ -38,11 +38,17 @@ struct Life {
     outgoing: Option<Box<Outgoing>>,
     end_waiters: Vec<EndWaiter>,
     sweep_at: usize,
-    /// Why it is about to end, where someone decided that before its task did.
-    verdict: Option<ExitReason>,
-    ended: Option<ExitReason>,
+    fate: Fate,
     /// Everything it held has been given up: who waits for its end may hear of it.
     buried: bool,
+}
+
+/// Whether an actor goes on.
+enum Fate {
+    Open,
+    /// Someone decided that it ends, and why, before its task did.
+    Doomed(ExitReason),
+    Ended(ExitReason),
 }
 
 /// Signals about links leave in the order in which the table changed, whichever threads changed it:
@@ -68,8 +74,7 @@ impl Core {
             outgoing: None,
             end_waiters: Vec::new(),
             sweep_at: END_WAITERS_SWEEP,
-            verdict: None,
-            ended: None,
+            fate: Fate::Open,
             buried: false,
         };
         Self {
@@ -109,7 +114,7 @@ impl Core {
     pub(crate) fn set_kill_switch(&self, switch: KillSwitch) {
         let switch = self.kill.get_or_init(|| switch);
         // A kill that came before the switch has left its verdict, and could do no more.
-        if self.life.lock().verdict.is_some() {
+        if matches!(self.life.lock().fate, Fate::Doomed(_)) {
             switch.kill();
         }
     }
@@ -118,10 +123,11 @@ impl Core {
     pub(crate) fn kill(&self, reason: ExitReason) {
         {
             let mut life = self.life.lock();
-            if life.ended.is_some() {
-                return;
+            match life.fate {
+                Fate::Open => life.fate = Fate::Doomed(reason),
+                Fate::Doomed(_) => {}
+                Fate::Ended(_) => return,
             }
-            life.verdict.get_or_insert(reason);
         }
         if let Some(switch) = self.kill.get() {
             switch.kill();
@@ -131,7 +137,7 @@ impl Core {
     /// Runs `act` on the bonds, or says why the actor has ended.
     pub(crate) fn with_bonds<T>(&self, act: impl FnOnce(&mut Bonds) -> T) -> Result<T, ExitReason> {
         let mut life = self.life.lock();
-        match &life.ended {
+        match life.ended() {
             Some(reason) => Err(reason.clone()),
             None => Ok(act(&mut life.bonds)),
         }
@@ -146,7 +152,7 @@ impl Core {
     ) -> Result<T, ExitReason> {
         let (outcome, sends) = {
             let mut life = self.life.lock();
-            if let Some(reason) = &life.ended {
+            if let Some(reason) = life.ended() {
                 return Err(reason.clone());
             }
             let (outcome, signal) = change(&mut life.bonds);
@@ -203,7 +209,7 @@ impl Core {
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
-        self.life.lock().ended.clone()
+        self.life.lock().ended().cloned()
     }
 
     /// Calls `tell` when the actor has ended and is buried, or now if it is. `gave_up` says when that has
@@ -215,7 +221,7 @@ impl Core {
     ) {
         let ended = {
             let mut life = self.life.lock();
-            match &life.ended {
+            match life.ended() {
                 Some(reason) if life.buried => reason.clone(),
                 Some(_) | None => {
                     if life.end_waiters.len() >= life.sweep_at {
@@ -249,11 +255,16 @@ impl Core {
     /// Marks the actor as ended, once; why, and whom to tell.
     pub(crate) fn end(&self, reason: ExitReason) -> Option<End> {
         let mut life = self.life.lock();
-        if life.ended.is_some() {
-            return None;
-        }
-        let reason = life.verdict.take().unwrap_or(reason).bounded();
-        life.ended = Some(reason.clone());
+        let reason = match std::mem::replace(&mut life.fate, Fate::Open) {
+            Fate::Open => reason,
+            Fate::Doomed(earlier) => earlier,
+            ended @ Fate::Ended(_) => {
+                life.fate = ended;
+                return None;
+            }
+        };
+        let reason = reason.bounded();
+        life.fate = Fate::Ended(reason.clone());
         Some(End { reason, farewell: life.bonds.take_all() })
     }
 
@@ -269,6 +280,13 @@ impl Core {
 }
 
 impl Life {
+    fn ended(&self) -> Option<&ExitReason> {
+        match &self.fate {
+            Fate::Ended(reason) => Some(reason),
+            Fate::Open | Fate::Doomed(_) => None,
+        }
+    }
+
     fn queue(&mut self, signals: impl IntoIterator<Item = (AnyPid, Signal)>) {
         for signal in signals {
             let outgoing = self.outgoing.get_or_insert_default();

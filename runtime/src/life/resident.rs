@@ -17,9 +17,10 @@ use crate::error::SpawnError;
 use crate::life::birth::Birth;
 use crate::life::cell::{self, ActorCell};
 use crate::life::postponed::Postponed;
+use crate::life::spawn::SPAWN_TIMEOUT_DEFAULT;
 use crate::message::mailbox::{Item, Mailbox};
 use crate::message::queue::Queue;
-use crate::message::trace;
+use crate::message::trace::{self, Trace};
 use crate::node::Node;
 use crate::node::timers::timeout;
 use crate::reason::ExitReason;
@@ -33,28 +34,19 @@ use crate::reason::ExitReason;
 pub(crate) fn live<A: Actor>(
     mut ending: Ending<A>,
     args: A::Args,
-    init_timeout: Duration,
 ) -> impl Future<Output = ()> + Send {
     async move {
         // `ending` outlives the actor's state, so that the state is dropped before the end is told.
         let cell = Arc::clone(&ending.cell);
         let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
-        let init = {
-            let timers = Arc::clone(ending.node.timers());
-            let mut init = pin!(timeout(timers, init_timeout, caught(A::init(args, &mut cx))));
-            poll_fn(|task| match init.as_mut().poll(task) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending => ending.poll_given_up(task).map(|()| None),
-            })
-            .await
-        };
-        let mut actor = match init {
-            Some(Some(Ok(Ok(actor)))) => actor,
-            Some(Some(Ok(Err(reason)) | Err(reason))) => {
+        // No name for how it went: that would be kept for as long as the actor lives.
+        let mut actor = match begin(&mut ending, args, &mut cx).await {
+            Some(Ok(Ok(actor))) => actor,
+            Some(Ok(Err(reason)) | Err(reason)) => {
                 drop(cx);
                 return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
             }
-            Some(None) | None => {
+            None => {
                 drop(cx);
                 return ending.fail(SpawnError::Timeout, ExitReason::Killed);
             }
@@ -80,40 +72,53 @@ pub(crate) fn live<A: Actor>(
     }
 }
 
+/// Runs `init`: `None` if its time is up, or who asked for the actor has given up.
+#[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
+fn begin<'a, A: Actor>(
+    ending: &'a mut Ending<A>,
+    args: A::Args,
+    cx: &'a mut Cx<A>,
+) -> impl Future<Output = Option<Result<Result<A>>>> + Send + 'a {
+    async move {
+        let timers = Arc::clone(ending.node.timers());
+        let mut init = pin!(timeout(timers, ending.init_timeout(), caught(A::init(args, cx))));
+        poll_fn(|task| match init.as_mut().poll(task) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => ending.poll_given_up(task).map(|()| None),
+        })
+        .await
+    }
+}
+
 /// Messages handled for one unit of tokio's cooperative budget, of which a task has 128 before it must
 /// yield. Count. 8: a thousand messages of some 50 ns, far less than a scheduler tick, and a tenth of
 /// the cost per message that was measured with 1.
 const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
 /// Handles messages until something ends the actor: gives its reason.
-async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
-    let (mut batch, mut postponed, mut unpaid) = (Queue::default(), Postponed::default(), 0);
-    let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
-    follow_up(actor, cx, cell, &mut postponed).await?;
-    loop {
-        counted.tell(COUNTED_AT_ONCE);
-        cell.mailbox.take(&mut batch).await?;
-        while let Some(item) = batch.pop_front() {
-            match item {
-                // Nearly all of them; by the way of the others a message costs a third more.
-                Item::Message(message) if actor.postpones(&message).is_none() => {
-                    cell.mailbox.note_handled();
-                    actor.handle(message, cx).await?;
+#[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
+fn serve<'a, A: Actor>(
+    actor: &'a mut A,
+    cx: &'a mut Cx<A>,
+    cell: &'a ActorCell<A>,
+) -> impl Future<Output = Result<Infallible>> + Send + 'a {
+    async move {
+        let (mut batch, mut postponed, mut unpaid) = (Queue::default(), Postponed::default(), 0);
+        let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
+        loop {
+            match next(actor, cx, cell, &mut batch, &mut postponed) {
+                Next::Message(message) => actor.handle(message, cx).await?,
+                Next::Traced(traced) => {
+                    let (pid, kind) = (cell.core().pid(), cell.core().type_name());
+                    trace::within(traced.0, pid, kind, actor.handle(traced.1, cx)).await?;
                 }
-                item @ (Item::Message(_) | Item::Traced(_) | Item::Info(_)) => {
-                    if let Some(item) = postpone(actor, cell, item, &mut postponed) {
-                        if item.is_message() {
-                            cell.mailbox.note_handled();
-                        }
-                        handle(actor, cx, cell, item).await?;
-                    }
+                Next::Info(info) => actor.info(info, cx).await?,
+                Next::Nothing => {}
+                Next::Wait => {
+                    counted.tell(COUNTED_AT_ONCE);
+                    cell.mailbox.take(&mut batch).await?;
+                    continue;
                 }
-            }
-            if cx.has_next() || !postponed.is_empty() {
-                follow_up(actor, cx, cell, &mut postponed).await?;
-            }
-            if cell.mailbox.is_stopping() {
-                break;
             }
             // Messages do not come through a tokio channel, so nothing else spends the budget that
             // keeps one busy actor from starving the others on its thread.
@@ -122,6 +127,113 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
                 unpaid = 0;
                 tokio::task::coop::consume_budget().await;
             }
+        }
+    }
+}
+
+/// What an actor's loop does next.
+enum Next<M> {
+    Message(M),
+    Traced(Box<(Trace, M)>),
+    Info(Info),
+    /// What came was put off, or is not wanted any more.
+    Nothing,
+    /// All is done, or the actor is to stop: the mailbox knows.
+    Wait,
+}
+
+/// Takes what is to be handled next, out of the batch or from before it.
+#[inline]
+fn next<A: Actor>(
+    actor: &A,
+    cx: &mut Cx<A>,
+    cell: &ActorCell<A>,
+    batch: &mut Queue<Item<A::Message>>,
+    postponed: &mut Postponed<A::Message>,
+) -> Next<A::Message> {
+    if cell.mailbox.is_stopping() {
+        return Next::Wait;
+    }
+    if (cx.has_next() || !postponed.is_empty())
+        && let Some(next) = ahead(actor, cx, cell, postponed)
+    {
+        return next;
+    }
+    match batch.pop_front() {
+        // Nearly all of them; by the way of the others a message costs a third more.
+        Some(Item::Message(message)) if actor.postpones(&message).is_none() => {
+            cell.mailbox.note_handled();
+            Next::Message(message)
+        }
+        Some(Item::Info(info)) => wanted(cx, cell, info),
+        Some(item) => put_off(actor, cell, item, postponed),
+        None => Next::Wait,
+    }
+}
+
+/// What comes before the rest of the queue: events that a handler asked for next, then messages that
+/// were put off and whose guard holds.
+fn ahead<A: Actor>(
+    actor: &A,
+    cx: &mut Cx<A>,
+    cell: &ActorCell<A>,
+    postponed: &mut Postponed<A::Message>,
+) -> Option<Next<A::Message>> {
+    if let Some(info) = cx.take_next() {
+        return Some(Next::Info(info));
+    }
+    let item = postponed.take_ready(actor)?;
+    cell.mailbox.note_postponed(postponed.len());
+    Some(Next::from(item))
+}
+
+/// An event from the mailbox, if the actor still wants it.
+fn wanted<A: Actor>(cx: &Cx<A>, cell: &ActorCell<A>, info: Info) -> Next<A::Message> {
+    let Some(info) = cx.unwrap(info) else {
+        return Next::Nothing;
+    };
+    match parents_exit(cell, &info) {
+        Some(reason) => {
+            cell.mailbox.stop(reason);
+            Next::Nothing
+        }
+        None => Next::Info(info),
+    }
+}
+
+/// Puts a message off whose guard does not hold; gives back any other. It leaves the mailbox, so that
+/// the message that will open the guard finds room; those put off have a bound of their own.
+fn put_off<A: Actor>(
+    actor: &A,
+    cell: &ActorCell<A>,
+    item: Item<A::Message>,
+    postponed: &mut Postponed<A::Message>,
+) -> Next<A::Message> {
+    cell.mailbox.note_handled();
+    let method = match &item {
+        Item::Message(message) => actor.postpones(message),
+        Item::Traced(traced) => actor.postpones(&traced.1),
+        Item::Info(_) => None,
+    };
+    let Some(method) = method else {
+        return Next::from(item);
+    };
+    if postponed.len() < cell.mailbox.capacity() {
+        postponed.push(method, item);
+        cell.mailbox.note_postponed(postponed.len());
+    } else if let Some(message) = item.into_message() {
+        cell.note_overflow();
+        cell::refuse::<A>(message);
+    }
+    Next::Nothing
+}
+
+impl<M> From<Item<M>> for Next<M> {
+    fn from(item: Item<M>) -> Self {
+        match item {
+            Item::Message(message) => Self::Message(message),
+            Item::Traced(traced) => Self::Traced(traced),
+            Item::Info(info) => Self::Info(info),
         }
     }
 }
@@ -151,79 +263,6 @@ impl<M> Drop for Counted<'_, M> {
     fn drop(&mut self) {
         self.tell(1);
     }
-}
-
-/// Puts a message off whose guard does not hold; gives back any other. It leaves the mailbox, so that
-/// the message that will open the guard finds room; those put off have a bound of their own.
-fn postpone<A: Actor>(
-    actor: &A,
-    cell: &ActorCell<A>,
-    item: Item<A::Message>,
-    postponed: &mut Postponed<A::Message>,
-) -> Option<Item<A::Message>> {
-    let method = match &item {
-        Item::Message(message) => actor.postpones(message),
-        Item::Traced(traced) => actor.postpones(&traced.1),
-        Item::Info(_) => None,
-    };
-    let Some(method) = method else {
-        return Some(item);
-    };
-    cell.mailbox.note_handled();
-    if postponed.len() < cell.mailbox.capacity() {
-        postponed.push(method, item);
-        cell.mailbox.note_postponed(postponed.len());
-    } else if let Some(message) = item.into_message() {
-        cell.note_overflow();
-        cell::refuse::<A>(message);
-    }
-    None
-}
-
-/// What comes before the rest of the queue: events that a handler asked for next, then messages that
-/// were put off and whose guard holds.
-async fn follow_up<A: Actor>(
-    actor: &mut A,
-    cx: &mut Cx<A>,
-    cell: &ActorCell<A>,
-    postponed: &mut Postponed<A::Message>,
-) -> Result<()> {
-    while !cell.mailbox.is_stopping() {
-        if let Some(info) = cx.take_next() {
-            actor.info(info, cx).await?;
-        } else if let Some(message) = postponed.take_ready(actor) {
-            cell.mailbox.note_postponed(postponed.len());
-            handle(actor, cx, cell, message).await?;
-        } else {
-            break;
-        }
-        tokio::task::coop::consume_budget().await;
-    }
-    Ok(())
-}
-
-/// Handles what has left the mailbox: an event, or a message that is of a trace or was put off.
-async fn handle<A: Actor>(
-    actor: &mut A,
-    cx: &mut Cx<A>,
-    cell: &ActorCell<A>,
-    item: Item<A::Message>,
-) -> Result<()> {
-    let (trace, message) = match item {
-        Item::Message(message) => (None, message),
-        Item::Traced(traced) => (Some(traced.0), traced.1),
-        Item::Info(info) => {
-            return match cx.unwrap(info) {
-                Some(info) => match parents_exit(cell, &info) {
-                    Some(reason) => Err(reason),
-                    None => actor.info(info, cx).await,
-                },
-                None => Ok(()),
-            };
-        }
-    };
-    let (pid, kind) = (cell.core().pid(), cell.core().type_name());
-    trace::within(trace, pid, kind, actor.handle(message, cx)).await
 }
 
 /// The reason of an exit that came from who spawned the actor linked to itself: it ends with it even
@@ -269,6 +308,11 @@ pub(crate) struct Ending<A: Actor> {
 impl<A: Actor> Ending<A> {
     pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>, birth: Birth) -> Self {
         Self { node, cell, birth: Some(birth) }
+    }
+
+    /// How long `init` may take.
+    fn init_timeout(&self) -> Duration {
+        self.birth.as_ref().map_or(SPAWN_TIMEOUT_DEFAULT, |birth| birth.options.timeout)
     }
 
     /// Ready when who asked for it here has given up.

@@ -19,7 +19,7 @@ use std::task::{Poll, Waker};
 pub use item::Overflow;
 pub(crate) use item::{Dropped, Fill, Item, Refused};
 pub(crate) use remote::{Arrival, Verdict};
-use state::{LOOKED_AT_LEN, State, append, wake};
+use state::{LOOKED_AT_LEN, Leave, State, append, wake};
 use sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ pub(crate) struct Mailbox<M> {
     handled: AtomicU64,
     /// Messages that wait for their guard. Written by the actor alone.
     postponed: AtomicU64,
-    /// Set with `State::stop`, so that the actor sees it between two messages without the lock.
+    /// Set with `Leave::Now`, so that the actor sees it between two messages without the lock.
     stopping: AtomicBool,
     capacity: u64,
     overflow: Overflow,
@@ -140,8 +140,8 @@ impl<M> Mailbox<M> {
     /// Asks the actor to stop after the message at hand. The first reason counts.
     pub(crate) fn stop(&self, reason: ExitReason) {
         let mut state = self.state.lock();
-        if !state.closed && state.stop.is_none() {
-            state.stop = Some(reason);
+        if !state.closed && !matches!(state.leave, Leave::Now(_)) {
+            state.leave = Leave::Now(reason);
             self.stopping.store(true, Ordering::Release);
             wake(state);
         }
@@ -151,9 +151,11 @@ impl<M> Mailbox<M> {
     /// reason counts.
     pub(crate) fn drain(&self, reason: ExitReason) {
         let mut state = self.state.lock();
-        if !state.closed && state.drain.is_none() {
-            state.drain = Some(reason);
+        if !state.closed && !state.is_shut {
             state.is_shut = true;
+            if matches!(state.leave, Leave::No) {
+                state.leave = Leave::WhenDone(reason);
+            }
             let senders = std::mem::take(&mut state.senders);
             wake(state);
             senders.into_iter().for_each(Waker::wake);
@@ -192,7 +194,8 @@ impl<M> Mailbox<M> {
     pub(crate) async fn take(&self, batch: &mut Queue<Item<M>>) -> Result<(), ExitReason> {
         poll_fn(|cx| {
             let mut state = self.state.lock();
-            if let Some(reason) = state.stop.take() {
+            if let Some(reason) = state.take_leave() {
+                state.closed = true;
                 return Poll::Ready(Err(reason));
             }
             let ready = !state.queue.is_empty();
@@ -204,9 +207,6 @@ impl<M> Mailbox<M> {
             if ready {
                 std::mem::swap(&mut state.queue, batch);
                 state.idle = None;
-            } else if let Some(reason) = state.drain.take() {
-                state.closed = true;
-                return Poll::Ready(Err(reason));
             } else {
                 state.queue.shrink(IDLE_SLOTS_MAX);
                 batch.shrink(IDLE_SLOTS_MAX);

@@ -24,12 +24,13 @@ pub(crate) struct Queue<T> {
     /// The first block, from which is taken.
     head: VecDeque<T>,
     /// Those between them, of which none is empty.
-    between: VecDeque<VecDeque<T>>,
+    #[expect(clippy::box_collection, reason = "hardly any queue has them, and each actor has two")]
+    between: Option<Box<VecDeque<VecDeque<T>>>>,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { tail: VecDeque::new(), head: VecDeque::new(), between: VecDeque::new() }
+        Self { tail: VecDeque::new(), head: VecDeque::new(), between: None }
     }
 }
 
@@ -65,25 +66,28 @@ impl<T> Queue<T> {
         if let Some(item) = remove(&mut self.head, is_wanted) {
             return Some(item);
         }
-        for at in 0..self.between.len() {
-            let block = self.between.get_mut(at)?;
-            if let Some(item) = remove(block, is_wanted) {
-                if block.is_empty() {
-                    self.between.remove(at);
+        if let Some(between) = &mut self.between {
+            for at in 0..between.len() {
+                let block = between.get_mut(at)?;
+                if let Some(item) = remove(block, is_wanted) {
+                    if block.is_empty() {
+                        between.remove(at);
+                    }
+                    return Some(item);
                 }
-                return Some(item);
             }
         }
         remove(&mut self.tail, is_wanted)
     }
 
     pub(crate) fn front(&self) -> Option<&T> {
-        let next = || self.between.front().unwrap_or(&self.tail).front();
-        self.head.front().or_else(next)
+        let between = || self.between.as_ref().and_then(|between| between.front());
+        self.head.front().or_else(|| between().unwrap_or(&self.tail).front())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.head.is_empty() && self.between.is_empty()
+        let between = self.between.as_ref().map_or(0, |between| between.len());
+        self.tail.is_empty() && self.head.is_empty() && between == 0
     }
 
     /// Gives memory back, of an empty queue, if it has room for more than so many.
@@ -110,13 +114,14 @@ impl<T> Queue<T> {
         if block.capacity() < Self::BLOCK_SLOTS {
             block = VecDeque::with_capacity(Self::BLOCK_SLOTS);
         }
-        self.between.push_back(std::mem::replace(&mut self.tail, block));
+        let full = std::mem::replace(&mut self.tail, block);
+        self.between.get_or_insert_default().push_back(full);
     }
 
     /// Makes the next block the first one.
     #[cold]
     fn turn(&mut self) {
-        match self.between.pop_front() {
+        match self.between.as_mut().and_then(|between| between.pop_front()) {
             Some(block) => self.head = block,
             None => std::mem::swap(&mut self.head, &mut self.tail),
         }
@@ -163,7 +168,7 @@ mod tests {
             assert_eq!(drain(&mut queue), (0..MANY).collect::<Vec<_>>());
             assert!(queue.is_empty());
         }
-        assert_eq!(queue.between.len(), 0);
+        assert!(queue.between.as_ref().unwrap().is_empty());
         queue.shrink(4);
         assert_eq!(queue.tail.capacity() + queue.head.capacity(), 0);
     }
@@ -191,7 +196,8 @@ mod tests {
         for even in (2..4 * MANY).step_by(2) {
             assert_eq!(queue.remove_first(|item| *item > 0), Some(even));
         }
-        assert!(queue.between.len() <= 1, "{} blocks", queue.between.len());
+        let blocks = queue.between.as_ref().unwrap().len();
+        assert!(blocks <= 1, "{blocks} blocks");
         assert_eq!(drain(&mut queue), [0]);
     }
 

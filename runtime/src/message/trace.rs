@@ -93,16 +93,9 @@ impl Drop for Entered {
     }
 }
 
-/// Runs a handler within the span of its message, if that is of a trace.
-pub(crate) fn within<F: Future>(
-    trace: Option<Trace>,
-    pid: &AnyPid,
-    kind: &str,
-    handler: F,
-) -> Within<F> {
-    let Some(Trace { trace: chain, span, parent }) = trace else {
-        return Within { trace, handler: Box::pin(handler.instrument(Span::none())) };
-    };
+/// Runs a handler within the span of its message.
+pub(crate) fn within<F: Future>(trace: Trace, pid: &AnyPid, kind: &str, handler: F) -> Within<F> {
+    let Trace { trace: chain, span, parent } = trace;
     let node = pid.node();
     let entered: Span = tracing::trace_span!(
         target: TRACE_TARGET, "handle", %node, %pid, kind,
@@ -114,7 +107,7 @@ pub(crate) fn within<F: Future>(
 }
 
 pub(crate) struct Within<F> {
-    trace: Option<Trace>,
+    trace: Trace,
     handler: Pin<Box<Instrumented<F>>>,
 }
 
@@ -122,7 +115,7 @@ impl<F: Future> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _entered = Entered(CURRENT.replace(self.trace.map(Current::Handles)));
+        let _entered = Entered(CURRENT.replace(Some(Current::Handles(self.trace))));
         self.handler.as_mut().poll(cx)
     }
 }

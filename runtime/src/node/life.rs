@@ -224,13 +224,12 @@ impl Node {
         }
         let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &birth.options));
         self.0.counters.note_spawned();
-        let timeout = birth.options.timeout;
         if let Err(error) = self.prepare(&*cell, &birth.options) {
             let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
             return ending.fail(error, ExitReason::Normal);
         }
         let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
-        let life = resident::live(ending, args, timeout);
+        let life = resident::live(ending, args);
         let switch = if A::ON_THREAD {
             hosting::host_on_thread(&self.0.runtime, cell.core().type_name(), life)
         } else {

@@ -45,9 +45,16 @@ pub(super) struct State<M> {
     pub(super) senders: Vec<Waker>,
     /// Senders on other nodes that were told to pause.
     pub(super) paused: Vec<Paused>,
-    pub(super) stop: Option<ExitReason>,
-    /// The actor is to stop for this reason when the queue is empty; nothing more is let in.
-    pub(super) drain: Option<ExitReason>,
+    pub(super) leave: Leave,
+}
+
+/// Whether the actor was asked to end.
+pub(super) enum Leave {
+    No,
+    /// When the queue is empty; nothing more is let in.
+    WhenDone(ExitReason),
+    /// After the message at hand.
+    Now(ExitReason),
 }
 
 impl<M> State<M> {
@@ -69,8 +76,23 @@ impl<M> State<M> {
             in_hand_at: None,
             senders: Vec::new(),
             paused: Vec::new(),
-            stop: None,
-            drain: None,
+            leave: Leave::No,
+        }
+    }
+
+    /// Takes the reason for which the actor ends now, if it does.
+    pub(super) fn take_leave(&mut self) -> Option<ExitReason> {
+        let is_time = match &self.leave {
+            Leave::No => false,
+            Leave::WhenDone(_) => self.queue.is_empty(),
+            Leave::Now(_) => true,
+        };
+        match std::mem::replace(&mut self.leave, Leave::No) {
+            Leave::WhenDone(reason) | Leave::Now(reason) if is_time => Some(reason),
+            later @ (Leave::No | Leave::WhenDone(_) | Leave::Now(_)) => {
+                self.leave = later;
+                None
+            }
         }
     }
 
