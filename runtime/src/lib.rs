@@ -10,6 +10,7 @@
 //! | functions run on other nodes | `function`: `run` (the asker), `running` (the run), `registered` |
 //! | its bonds | `proto::bonds` (decides), `bond` |
 //! | supervision | `proto::supervision` (decides), `supervisor` |
+//! | a panic of the program's code | `panics` |
 //! | the node | `node`: its tables, names, types, members and counters |
 //! | actors of ractor | [`interop`] |
 //! | other nodes | `remote`: `carrier` (the port), `peer` (out), `ingress` (in), `wire`, `fingerprint` |
@@ -26,6 +27,7 @@ pub mod interop;
 mod life;
 mod message;
 mod node;
+mod panics;
 mod pid;
 mod proto;
 mod reason;
@@ -90,8 +92,8 @@ pub use supervisor::{
 
 /// Logs an event that no `#[info]` method takes. What the macro calls.
 #[doc(hidden)]
-pub fn unhandled_info(pid: &impl std::fmt::Display, info: &Info) {
-    tracing::debug!(%pid, event = info.type_name(), "no handler for this event");
+pub fn unhandled_info(node: &Node, pid: &impl std::fmt::Display, info: &Info) {
+    tracing::debug!(node = %node.name(), %pid, event = info.type_name(), "no handler for this event");
 }
 
 /// Asks that a type can travel. What the macro calls.

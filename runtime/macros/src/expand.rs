@@ -295,7 +295,7 @@ fn info(actor: &Actor) -> TokenStream {
     quote! {
         async fn info(&mut self, info: #rt::Info, cx: &mut #rt::Cx<Self>) -> #rt::Result<()> {
             #(#attempts)*
-            #rt::unhandled_info(&cx.pid(), &info);
+            #rt::unhandled_info(cx.node(), &cx.pid(), &info);
             ::core::result::Result::Ok(())
         }
     }

@@ -281,7 +281,9 @@ impl<A: Actor> Cx<A> {
 
 impl<A: Actor> Drop for Cx<A> {
     fn drop(&mut self) {
-        self.tasks.cancel_all();
+        if let Some(gone) = self.tasks.cancel_all() {
+            self.cell.core().linger(gone);
+        }
         if let Some(timers) = self.timers.get() {
             timers.cancel_all();
         }

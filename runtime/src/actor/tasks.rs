@@ -1,20 +1,23 @@
 //! Tasks of one actor: work done beside it, whose outcome comes back as an event.
 //!
 //! A task belongs to its actor: it is cut off when the actor ends, and its panic is an outcome, not
-//! the actor's end. Source: Elixir's `Task.Supervisor.async_nolink`.
+//! the actor's end. One that another thread polls at that moment goes on to its next await point: the
+//! actor's end is told when all of them are gone. Source: Elixir's `Task.Supervisor.async_nolink`.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::actor::info::Info;
 use crate::life::cell::AnyCell;
-use crate::life::resident::caught;
 use crate::node::Node;
+use crate::panics::{caught, spared};
 use crate::reason::ExitReason;
 
 /// Names a task of an actor.
@@ -30,9 +33,21 @@ pub struct TaskDone<T> {
     pub result: Result<T, ExitReason>,
 }
 
-/// The tasks of one actor that are under way.
+/// The tasks of one actor that are under way. Most actors have none.
 #[derive(Default)]
-pub(crate) struct Tasks(Mutex<BTreeMap<TaskRef, AbortHandle>>);
+pub(crate) struct Tasks(OnceLock<Box<Set>>);
+
+struct Set {
+    /// Those whose outcome is wanted.
+    running: Mutex<BTreeMap<TaskRef, AbortHandle>>,
+    /// A copy is in each task that is no blocking one.
+    alive: mpsc::Sender<Infallible>,
+    /// Closed when all copies are gone.
+    gone: Gone,
+}
+
+/// Ends when no task of an actor is left.
+pub(crate) type Gone = mpsc::Receiver<Infallible>;
 
 /// A task has ended: what stands in the mailbox.
 #[derive(Debug)]
@@ -48,9 +63,14 @@ impl Tasks {
         cell: Arc<dyn AnyCell>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> TaskRef {
-        let task = TaskRef(node.next_ref());
-        let mut running = self.0.lock();
-        let work = node.run(async move { tell(&*cell, task, caught(work).await) });
+        let (task, set) = (TaskRef(node.next_ref()), self.set());
+        // In this order they are dropped, whether or not it has begun.
+        let work = (work, set.alive.clone());
+        let mut running = set.running.lock();
+        let work = node.run(async move {
+            let (work, _alive) = work;
+            tell(&*cell, task, caught(work).await);
+        });
         running.insert(task, work.abort_handle());
         task
     }
@@ -62,10 +82,9 @@ impl Tasks {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> TaskRef {
         let task = TaskRef(node.next_ref());
-        let mut running = self.0.lock();
+        let mut running = self.set().running.lock();
         let work = node.run_blocking(move || {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            tell(&*cell, task, result.map_err(|panic| ExitReason::panicked(&*panic)));
+            tell(&*cell, task, spared(work));
         });
         running.insert(task, work.abort_handle());
         task
@@ -73,18 +92,30 @@ impl Tasks {
 
     /// Cuts a task off; `false` if its outcome was seen.
     pub(crate) fn cancel(&self, task: TaskRef) -> bool {
-        let task = self.0.lock().remove(&task);
+        let task = self.0.get().and_then(|set| set.running.lock().remove(&task));
         task.map(|task| task.abort()).is_some()
     }
 
-    pub(crate) fn cancel_all(&self) {
-        std::mem::take(&mut *self.0.lock()).into_values().for_each(|task| task.abort());
+    /// Cuts all of them off; what to wait for if one is still there.
+    pub(crate) fn cancel_all(&mut self) -> Option<Gone> {
+        let Set { running, alive, gone } = *self.0.take()?;
+        running.into_inner().into_values().for_each(|task| task.abort());
+        drop(alive);
+        (!gone.is_closed()).then_some(gone)
     }
 
     /// Takes the outcome of a task, unless it was cancelled; anything else comes back.
     pub(crate) fn unwrap_done(&self, info: Info) -> Result<Option<Info>, Info> {
         let Finished { task, done } = info.downcast::<Finished>()?;
-        Ok(self.0.lock().remove(&task).map(|_| done))
+        let running = self.0.get().and_then(|set| set.running.lock().remove(&task));
+        Ok(running.map(|_| done))
+    }
+
+    fn set(&self) -> &Set {
+        self.0.get_or_init(|| {
+            let (alive, gone) = mpsc::channel(1);
+            Box::new(Set { running: Mutex::default(), alive, gone })
+        })
     }
 }
 
@@ -98,6 +129,8 @@ fn tell<T: Send + fmt::Debug + 'static>(
 
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tasks").field("running", &self.0.lock().len()).finish()
+        f.debug_struct("Tasks")
+            .field("running", &self.0.get().map(|set| set.running.lock().len()))
+            .finish()
     }
 }

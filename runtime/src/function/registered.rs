@@ -57,13 +57,13 @@ impl<F: RemoteFunction> RunnableFunction for Registered<F> {
     }
 
     fn run(&self, source: Source<'_>, args: &[u8], call: CallRef) {
-        match decoding::decode_from(source, || wire::decode::<F::Args>(args)) {
+        match decoding::decode_value_from(source, || wire::decode::<F::Args>(args)) {
             Ok(args) => {
                 let back = RunBack::there(Arc::clone(source.from), call);
                 running::start::<F>(source.node, args, back);
             }
             Err(error) => {
-                let error = RunError::BadArguments(error.to_string());
+                let error = RunError::BadArguments(error);
                 running::refuse(source.from, call, error);
             }
         }

@@ -14,6 +14,7 @@ use crate::identity::NodeId;
 use crate::life::spawn::Spawn;
 use crate::message::call::CALL_TIMEOUT_DEFAULT;
 use crate::node::Node;
+use crate::panics::discard;
 use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
 use crate::remote::decoding::{self, Source};
 use crate::remote::on::On;
@@ -180,11 +181,12 @@ impl<F: RemoteFunction> ReplySlot for RunSlot<F> {
     fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
         let Self { place, sender } = *self;
         let output = answer.map_err(|error| RunError::from_call(error, &place)).and_then(|bytes| {
-            decoding::decode_from(source, || wire::decode(bytes))
-                .map_err(|error| RunError::BadOutput(error.to_string()))
+            decoding::decode_value_from(source, || wire::decode(bytes)).map_err(RunError::BadOutput)
         });
         // The asker may have given up in the meantime: a late answer is never seen.
-        let _ = sender.send(output);
+        if let Err(late) = sender.send(output) {
+            discard(late);
+        }
     }
 
     fn run_failed(self: Box<Self>, _: Source<'_>, error: RunError) {

@@ -1,6 +1,5 @@
 //! What an actor is sent from other nodes: decoded, and put into its mailbox.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::actor::{Actor, Wire};
@@ -46,8 +45,7 @@ impl<A: Actor> ActorCell<A> {
         let arrival = Arrival { peer: source.from, key: to, bytes };
         self.mailbox.push_arrived(messages.into_iter(), &arrival).unwrap_or_else(|closed| {
             (0..closed.len()).for_each(|_| self.note_refused(source, &CallError::NoProc));
-            let mut unhandled = Queue::default();
-            unhandled.extend(closed);
+            drop(Queue::from_iter(closed));
             Verdict::Go
         })
     }
@@ -68,7 +66,10 @@ impl<A: Actor> ActorCell<A> {
             }
             let arrival = Arrival { peer: source.from, key: to, bytes: call.1.len() };
             let message = std::iter::once(Item::new(message, self.trace()));
-            self.mailbox.push_arrived(message, &arrival).map_err(|_closed| CallError::NoProc)
+            self.mailbox.push_arrived(message, &arrival).map_err(|closed| {
+                drop(Queue::from_iter(closed));
+                CallError::NoProc
+            })
         });
         match outcome {
             Ok(verdict) => {
@@ -94,7 +95,7 @@ impl<A: Actor> ActorCell<A> {
 
     fn note_refused(&self, source: Source<'_>, error: &CallError) {
         source.node.counters().note_refused();
-        tracing::debug!(pid = %self.core().pid(), %error, "cast from another node dropped");
+        tracing::debug!(node = %source.node.name(), pid = %self.core().pid(), %error, "cast from another node dropped");
     }
 
     fn decode(
@@ -110,13 +111,8 @@ impl<A: Actor> ActorCell<A> {
                 wire.name
             )));
         };
-        // Decoding is the program's code, and its panic must not end the session that it runs for.
-        let decode = || (wire.decode)(method, payload, ReplyTo(back));
-        match catch_unwind(AssertUnwindSafe(decode)) {
-            Ok(Ok(message)) => Ok(message),
-            Ok(Err(error)) => Err(CallError::BadMessage(format!("the arguments: {error}"))),
-            Err(_) => Err(CallError::BadMessage("decoding the arguments panicked".to_owned())),
-        }
+        decoding::decode_value(|| (wire.decode)(method, payload, ReplyTo(back)))
+            .map_err(|error| CallError::BadMessage(format!("the arguments: {error}")))
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::actor::Actor;
@@ -20,6 +19,7 @@ use crate::message::mailbox::{Dropped, Fill, Mailbox, Overflow, Refused, Verdict
 use crate::message::reply::CallBack;
 use crate::message::trace::{self, Trace};
 use crate::node::Node;
+use crate::panics::{discard, spared};
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Effect};
 use crate::reason::ExitReason;
@@ -48,6 +48,11 @@ pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
     fn deliver_here(&self, source: Source<'_>, cast: Cast<'_>);
 
     fn push_info(&self, info: Info);
+
+    /// Enqueues an event that the actor did not ask for; one too many is counted and dropped.
+    fn push_unasked(&self, info: Info) {
+        self.push_info(info);
+    }
 
     fn stop(&self, reason: ExitReason);
 
@@ -93,7 +98,8 @@ impl dyn AnyCell {
             Effect::Ends(reason) => self.core().kill(reason),
             Effect::Stops(reason) => self.stop(reason),
             Effect::Drains(reason) => self.drain(reason),
-            Effect::Exit(exit) => self.push_info(Info::new(Queued(exit))),
+            Effect::Exit(exit) if exit.linked => self.push_info(Info::new(Queued(exit))),
+            Effect::Exit(exit) => self.push_unasked(Info::new(Queued(exit))),
             Effect::Down(down) => self.push_info(Info::new(down)),
             Effect::Answer(to, signal) => node.signal(&to, signal),
             Effect::Bonded(other) => node.bond(self.core().pid(), &other),
@@ -147,7 +153,7 @@ impl<A: Actor> ActorCell<A> {
     /// Appends a message that was so many bytes on the way from another node.
     pub(super) fn push_sized(&self, message: A::Message, bytes: usize) -> Result<(), CastError> {
         self.settle(self.mailbox.push_sized(message, self.trace(), bytes))
-            .map_err(|refused| self.refused(&refused))
+            .map_err(|refused| self.refused(refused))
     }
 
     /// Appends a message, or gives it back; answers and counts what it dropped.
@@ -162,13 +168,17 @@ impl<A: Actor> ActorCell<A> {
         Ok(())
     }
 
-    fn refused(&self, refused: &Refused<A::Message>) -> CastError {
+    fn refused(&self, refused: Refused<A::Message>) -> CastError {
         match refused {
-            Refused::Full(_) => {
+            Refused::Full(message) => {
                 self.note_overflow();
+                discard(message);
                 CastError::Overloaded
             }
-            Refused::Closed(_) => CastError::NoProc,
+            Refused::Closed(message) => {
+                discard(message);
+                CastError::NoProc
+            }
         }
     }
 
@@ -187,7 +197,7 @@ impl<A: Actor> ActorCell<A> {
                     async move { cell.mailbox.push_wait(message, trace).await.is_ok() },
                 )))
             }
-            Err(refused) => Err(self.refused(&refused)),
+            Err(refused) => Err(self.refused(refused)),
         }
     }
 
@@ -210,9 +220,8 @@ impl<A: Actor> ActorCell<A> {
 /// Answers the calls among the messages that are dropped. It runs where the message came from, which a
 /// panic of the program's code must not end.
 pub(crate) fn refuse<A: Actor>(message: A::Message) {
-    let refuse = || A::refuse(message, CallError::Overloaded);
-    if catch_unwind(AssertUnwindSafe(refuse)).is_err() {
-        tracing::warn!(kind = type_name::<A>(), "a message that was dropped panicked");
+    if let Err(reason) = spared(|| A::refuse(message, CallError::Overloaded)) {
+        tracing::warn!(%reason, kind = type_name::<A>(), "a message that was dropped panicked");
     }
 }
 
@@ -241,6 +250,12 @@ impl<A: Actor> AnyCell for ActorCell<A> {
 
     fn push_info(&self, info: Info) {
         self.mailbox.push_info(info);
+    }
+
+    fn push_unasked(&self, info: Info) {
+        if !self.mailbox.push_unasked(info) {
+            self.note_overflow();
+        }
     }
 
     fn stop(&self, reason: ExitReason) {

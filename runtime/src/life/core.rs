@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::actor::tasks::Gone;
 use crate::bond::signal::Signal;
 use crate::life::hosting::KillSwitch;
 use crate::life::spawn::Options;
@@ -39,6 +40,8 @@ struct Life {
     end_waiters: Vec<EndWaiter>,
     sweep_at: usize,
     fate: Fate,
+    /// Tasks of it that are not gone yet.
+    lingering: Option<Gone>,
     /// Everything it held has been given up: who waits for its end may hear of it.
     buried: bool,
 }
@@ -75,6 +78,7 @@ impl Core {
             end_waiters: Vec::new(),
             sweep_at: END_WAITERS_SWEEP,
             fate: Fate::Open,
+            lingering: None,
             buried: false,
         };
         Self {
@@ -266,6 +270,16 @@ impl Core {
         let reason = reason.bounded();
         life.fate = Fate::Ended(reason.clone());
         Some(End { reason, farewell: life.bonds.take_all() })
+    }
+
+    /// Keeps what its end has to wait for.
+    pub(crate) fn linger(&self, gone: Gone) {
+        self.life.lock().lingering = Some(gone);
+    }
+
+    /// What its end has to wait for.
+    pub(crate) fn take_lingering(&self) -> Option<Gone> {
+        self.life.lock().lingering.take()
     }
 
     /// Everything that the ended actor held has been given up: tells those who wait for its end.

@@ -2,20 +2,17 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-use pin_project_lite::pin_project;
 
 use crate::actor::context::Cx;
 use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Result};
 use crate::error::SpawnError;
 use crate::life::birth::Birth;
-use crate::life::cell::{self, ActorCell};
+use crate::life::cell::{self, ActorCell, AnyCell};
 use crate::life::postponed::Postponed;
 use crate::life::spawn::SPAWN_TIMEOUT_DEFAULT;
 use crate::message::mailbox::{Item, Mailbox};
@@ -23,6 +20,7 @@ use crate::message::queue::Queue;
 use crate::message::trace::{self, Trace};
 use crate::node::Node;
 use crate::node::timers::timeout;
+use crate::panics::caught;
 use crate::reason::ExitReason;
 
 /// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
@@ -272,42 +270,18 @@ fn parents_exit<A: Actor>(cell: &ActorCell<A>, info: &Info) -> Option<ExitReason
     Some(exit.reason.clone())
 }
 
-/// Awaits a future of user code; a panic in it becomes the reason.
-pub(crate) fn caught<F: Future>(future: F) -> Caught<F> {
-    Caught { future }
-}
-
-pin_project! {
-    /// See [`caught`].
-    pub(crate) struct Caught<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(ExitReason::panicked(&*panic))),
-        }
-    }
-}
-
 /// Tells of the actor's birth or failure, and of its end. Dropped without either, the task was
 /// killed.
 pub(crate) struct Ending<A: Actor> {
     node: Node,
     cell: Arc<ActorCell<A>>,
     birth: Option<Birth>,
+    is_told: bool,
 }
 
 impl<A: Actor> Ending<A> {
     pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>, birth: Birth) -> Self {
-        Self { node, cell, birth: Some(birth) }
+        Self { node, cell, birth: Some(birth), is_told: false }
     }
 
     /// How long `init` may take.
@@ -336,29 +310,55 @@ impl<A: Actor> Ending<A> {
 
     /// There is no child: first everything of it is gone, then the asker is told.
     pub(crate) fn fail(mut self, error: SpawnError, reason: ExitReason) {
-        self.bury(reason);
-        if let Some(birth) = self.birth.take() {
-            birth.fail(error);
+        self.tell(reason, Some(error));
+    }
+
+    fn end(mut self, reason: ExitReason) {
+        self.tell(reason, None);
+    }
+
+    /// Once, and not before all tasks of the actor are gone.
+    fn tell(&mut self, reason: ExitReason, error: Option<SpawnError>) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
         }
-    }
-
-    fn end(self, reason: ExitReason) {
-        self.bury(reason);
-    }
-
-    fn bury(&self, reason: ExitReason) {
-        if self.node.bury(&*self.cell, reason) {
-            self.node.counters().note_exited();
+        let cell = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
+        let grave =
+            Grave { node: self.node.clone(), cell, reason, birth: self.birth.take(), error };
+        if let Some(mut gone) = self.cell.core().take_lingering() {
+            self.node.run(async move {
+                gone.recv().await;
+                drop(grave);
+            });
         }
     }
 }
 
 impl<A: Actor> Drop for Ending<A> {
     fn drop(&mut self) {
-        self.bury(ExitReason::Killed);
+        self.tell(ExitReason::Killed, None);
+    }
+}
+
+/// What is told of an actor's end, when this is dropped: also by a runtime that is shut down.
+struct Grave {
+    node: Node,
+    cell: Arc<dyn AnyCell>,
+    reason: ExitReason,
+    /// Who waits for a child that there is not, and why.
+    birth: Option<Birth>,
+    error: Option<SpawnError>,
+}
+
+impl Drop for Grave {
+    fn drop(&mut self) {
+        let reason = std::mem::replace(&mut self.reason, ExitReason::Normal);
+        if self.node.bury(&*self.cell, reason) {
+            self.node.counters().note_exited();
+        }
         if let Some(birth) = self.birth.take() {
-            let reason = self.cell.core().ended().unwrap_or(ExitReason::Killed);
-            birth.fail(SpawnError::InitFailed(reason));
+            let ended = || self.cell.core().ended().unwrap_or(ExitReason::Killed);
+            birth.fail(self.error.take().unwrap_or_else(|| SpawnError::InitFailed(ended())));
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::life::cell::AnyCell;
 use crate::message::reply::Reply;
 use crate::message::sending::local_only;
 use crate::node::timers::{Deadline, Timers};
+use crate::panics::discard;
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::remote::carrier::{BoxFuture, LaneKey};
@@ -150,11 +151,13 @@ struct Slot<R> {
 impl<R: Send> ReplySlot for Slot<R> {
     fn fill(self: Box<Self>, source: Source<'_>, answer: Result<&[u8], CallError>) {
         let answer = answer.and_then(|bytes| {
-            decoding::decode_from(source, || (self.decode)(bytes))
+            decoding::decode_value_from(source, || (self.decode)(bytes))
                 .map_err(|error| CallError::BadMessage(format!("the reply: {error}")))
         });
         // The caller may have given up in the meantime: a late reply is never seen.
-        let _ = self.sender.send(answer);
+        if let Err(late) = self.sender.send(answer) {
+            discard(late);
+        }
     }
 }
 

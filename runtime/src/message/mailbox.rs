@@ -5,7 +5,8 @@
 //! so that no wake-up can be lost: there is no order of atomics to argue about.
 //!
 //! Messages count against the capacity, infos (downs, exits, timers, node events) do not: there are
-//! never more of those than the actor asked for. Senders that wait for room are woken when the actor
+//! never more of those than the actor asked for, but of exits by hand, which have a bound of their
+//! own. Senders that wait for room are woken when the actor
 //! comes back for its next batch.
 
 mod item;
@@ -37,6 +38,10 @@ pub const CAPACITY_DEFAULT: usize = 65_536;
 /// Encoded bytes of messages from other nodes that a mailbox holds, beyond which they meet a full
 /// one, whatever their count. One message is always taken. 64 MiB: four of the largest.
 pub const REMOTE_BYTES_MAX: usize = 64 << 20;
+
+/// Infos that nobody asked for wait, beside as many messages as there may be. Count. Beyond it they are
+/// dropped.
+const UNASKED_MAX: u64 = 65_536;
 
 /// An idle mailbox keeps buffers of at most so many slots. Slots; a busy one keeps what it needs.
 const IDLE_SLOTS_MAX: usize = 32;
@@ -135,6 +140,17 @@ impl<M> Mailbox<M> {
             state.queue.push_back(Item::Info(info));
             wake(state);
         }
+    }
+
+    /// As [`Mailbox::push_info`], for what the actor did not ask for; `false` if too much waits.
+    pub(crate) fn push_unasked(&self, info: Info) -> bool {
+        let mut state = self.state.lock();
+        let has_room = (state.queue.len() as u64) < self.capacity + UNASKED_MAX;
+        if has_room && !state.closed {
+            state.queue.push_back(Item::Info(info));
+            wake(state);
+        }
+        has_room
     }
 
     /// Asks the actor to stop after the message at hand. The first reason counts.

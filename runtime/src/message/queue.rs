@@ -1,7 +1,8 @@
 //! A queue of messages that an actor may never handle.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::panics::discard;
 
 /// Bytes of a block. 16 KiB: some of them stay in a processor's cache while the sender fills one and
 /// the actor works off another.
@@ -90,6 +91,12 @@ impl<T> Queue<T> {
         self.tail.is_empty() && self.head.is_empty() && between == 0
     }
 
+    /// How many there are. Looks at each block.
+    pub(crate) fn len(&self) -> usize {
+        let between = self.between.iter().flat_map(|between| between.iter());
+        self.tail.len() + self.head.len() + between.map(VecDeque::len).sum::<usize>()
+    }
+
     /// Gives memory back, of an empty queue, if it has room for more than so many.
     pub(crate) fn shrink(&mut self, slots: usize) {
         if self.tail.capacity() + self.head.capacity() > slots {
@@ -139,12 +146,18 @@ impl<T> Extend<T> for Queue<T> {
     }
 }
 
+impl<T> FromIterator<T> for Queue<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut queue = Self::default();
+        queue.extend(items);
+        queue
+    }
+}
+
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
         while let Some(item) = self.pop_front() {
-            if catch_unwind(AssertUnwindSafe(|| drop(item))).is_err() {
-                tracing::warn!("a message that was not handled panicked when it was dropped");
-            }
+            discard(item);
         }
     }
 }

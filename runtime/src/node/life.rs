@@ -19,6 +19,7 @@ use crate::life::resident::{self, Ending};
 use crate::life::spawn::Options;
 use crate::node::names::RegisterError;
 use crate::node::timers::{Ring, TimerKey, moment};
+use crate::panics::discard;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
 use crate::supervisor::Supervisor;
@@ -83,7 +84,7 @@ impl Node {
         let cast = move || {
             node.run(async move {
                 if let Err(error) = pid.cast(message) {
-                    tracing::debug!(%pid, %error, "delayed cast not sent");
+                    tracing::debug!(node = %pid.any().node(), %pid, %error, "delayed cast not sent");
                 }
             });
         };
@@ -220,6 +221,7 @@ impl Node {
     /// Starts an actor here. `birth` hears how its `init` went.
     pub(crate) fn start_actor<A: Actor>(&self, args: A::Args, birth: Birth) {
         if self.is_closing() {
+            discard(args);
             return birth.fail(SpawnError::ShuttingDown);
         }
         let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &birth.options));
@@ -274,7 +276,8 @@ impl Node {
         self.0.cells.remove(&pid.serial());
         self.0.names.forget(pid.serial());
         self.unsubscribe_nodes(pid.serial());
-        tracing::debug!(%pid, kind = cell.core().type_name(), %reason, "actor ended");
+        let (node, kind) = (self.name(), cell.core().type_name());
+        tracing::debug!(%node, %pid, kind, %reason, "actor ended");
         let exit = || Signal::Exit { from: pid.clone(), reason: reason.clone(), linked: true };
         let exits = farewell.links.into_iter().map(|other| (other, exit())).collect();
         cell.core().say_farewell(self, exits);

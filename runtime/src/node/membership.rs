@@ -44,7 +44,7 @@ impl Default for Membership {
 impl Membership {
     /// Tells those who began to monitor nodes before `moment`.
     fn publish(&mut self, node: &Node, event: &NodeEvent, moment: u64) {
-        tracing::info!(node = %event.node(), ?event, "node event");
+        tracing::info!(node = %node.name(), peer = %event.node(), ?event, "node event");
         let _ = self.events.send(event.clone());
         for (serial, _) in self.subscribers.iter().filter(|(_, since)| **since < moment) {
             if let Some(cell) = node.cell(*serial) {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use crate::function::RemoteFunction;
 use crate::function::registered::{Registered, RunnableFunction};
 use crate::identity::NodeId;
 use crate::life::birth::Birth;
+use crate::panics::spared;
 use crate::remote::decoding::{self, Source};
 use crate::remote::fingerprint;
 use crate::remote::wire::{self, MethodKey, MethodRef};
@@ -37,8 +37,7 @@ impl SpawnRule {
     /// A rule that panics allows nothing.
     fn allows(&self, peer: &NodeId, name: &str) -> bool {
         let Some(rule) = &self.0 else { return true };
-        let allowed = std::panic::catch_unwind(AssertUnwindSafe(|| rule(peer, name)));
-        allowed.unwrap_or(false)
+        spared(|| rule(peer, name)).unwrap_or(false)
     }
 }
 
@@ -222,11 +221,11 @@ impl<A: Spawnable> SpawnableType for TypeOf<A> {
     }
 
     fn start(&self, source: Source<'_>, args: &[u8], birth: Birth) {
-        match decoding::decode_from(source, || wire::decode::<A::Args>(args)) {
+        match decoding::decode_value_from(source, || wire::decode::<A::Args>(args)) {
             Ok(args) => {
                 source.node.start_actor::<A>(args, birth);
             }
-            Err(error) => birth.fail(SpawnError::BadArguments(error.to_string())),
+            Err(error) => birth.fail(SpawnError::BadArguments(error)),
         }
     }
 }

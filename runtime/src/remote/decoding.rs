@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::NodeInstance;
 use crate::node::Node;
+use crate::panics::spared;
 use crate::remote::peer::Peer;
 
 thread_local! {
@@ -56,6 +57,25 @@ pub(crate) fn decode_from<T>(source: Source<'_>, decode: impl FnOnce() -> T) -> 
     });
     let _decoding = (!is_set).then(|| decoding(source));
     decode()
+}
+
+/// As [`decode_from`], for values of the program's own types: what is wrong with them, also if their
+/// decoding panics.
+pub(crate) fn decode_value_from<T>(
+    source: Source<'_>,
+    decode: impl FnOnce() -> Result<T, postcard::Error>,
+) -> Result<T, String> {
+    decode_from(source, || decode_value(decode))
+}
+
+/// As [`decode_value_from`], where the source is set.
+pub(crate) fn decode_value<T>(
+    decode: impl FnOnce() -> Result<T, postcard::Error>,
+) -> Result<T, String> {
+    match spared(decode) {
+        Ok(decoded) => decoded.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic.to_string()),
+    }
 }
 
 /// Who sent a message, as an argument of it that cannot be forged: it takes no bytes, and decodes to

@@ -55,7 +55,7 @@ impl Ingress {
     pub fn greeting(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Err(error) = wire::append(&self.node.schemas(), &mut bytes) {
-            tracing::error!(%error, "the greeting does not encode");
+            tracing::error!(node = %self.node.name(), %error, "the greeting does not encode");
         }
         bytes
     }
@@ -122,7 +122,7 @@ impl SessionIngress {
             Some(cell) => self.on_verdict(key, cell.deliver_casts(self.source(), key, casts)),
             None => {
                 casts.iter().for_each(|_| self.node.counters().note_undeliverable());
-                tracing::trace!(to = key.0, "casts from another node: no such actor");
+                tracing::trace!(node = %self.node.name(), to = key.0, "casts from another node: no such actor");
             }
         }
     }
@@ -194,7 +194,8 @@ impl SessionIngress {
                 let _ = self.peer.send(key, Urgency::Forced, &header, &mut |_| Ok(()));
             }
             Verdict::Flooding => {
-                tracing::warn!(peer = %self.peer.instance().node, "it does not pause");
+                let (node, peer) = (self.node.name(), &self.peer.instance().node);
+                tracing::warn!(%node, %peer, "it does not pause");
                 if let Some(session) = self.peer.session() {
                     session.outlet.close(DownReason::Overflow);
                 }

@@ -25,6 +25,7 @@ mod monitor_races;
 mod monitors;
 mod named;
 mod overflow;
+mod panics;
 mod pids;
 mod puppet;
 mod remote;

@@ -7,7 +7,7 @@ use starlings_runtime::{CallError, CastError, ExitReason, Node, Pid, actor};
 use tokio::sync::Notify;
 
 use crate::bridge::Bridge;
-use crate::fixture::{eventually, node};
+use crate::fixture::{Watcher, WatcherMethods as _, eventually, node};
 
 /// The four policies, on actors that hold four messages and can be held up.
 macro_rules! keeper {
@@ -66,6 +66,24 @@ async fn refuse_gives_back_what_is_too_much() {
     eventually("there is room", async || keeper.keep(5).is_ok()).await;
     assert_eq!(keeper.kept().await, Ok(vec![0, 1, 2, 3, 5]));
     assert!(node.counters().read().overflows >= 2);
+}
+
+/// The runtime has one thread, so the actor takes nothing while the exits are sent.
+#[tokio::test]
+async fn exits_by_hand_have_a_bound_of_their_own() {
+    const ROOM: usize = 65_536;
+    let node = node("a@h");
+    let watcher = node.spawn::<Watcher>(true).capacity(10).await.unwrap();
+    for _ in 0..10 + ROOM + 5 {
+        node.exit(&watcher, ExitReason::Shutdown);
+    }
+    assert_eq!(node.counters().read().overflows, 5);
+    assert_eq!(watcher.exits().await.unwrap().len(), 10 + ROOM);
+    node.exit(&watcher, ExitReason::Shutdown);
+    eventually("there is room again", async || {
+        watcher.exits().await.unwrap().len() == 10 + ROOM + 1
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

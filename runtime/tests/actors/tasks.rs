@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use starlings_runtime::{Cx, ExitReason, TaskDone, TaskRef, actor};
 use tokio::sync::Notify;
 
-use crate::fixture::{eventually, node};
+use crate::fixture::{Watcher, WatcherMethods as _, eventually, node};
 
 /// Sets a flag when it is dropped.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl Drop for Flag {
 #[derive(Debug, Default)]
 struct Boss {
     done: Vec<TaskDone<u32>>,
+    flag: Option<Flag>,
 }
 
 #[actor(crate = starlings_runtime)]
@@ -49,6 +51,23 @@ impl Boss {
             let _flag = Flag(dropped);
             std::future::pending::<u32>().await
         })
+    }
+
+    /// Has a task that blocks its thread until it is released.
+    #[call]
+    fn occupy(
+        &mut self,
+        dropped: Flag,
+        entered: Sender<()>,
+        released: Receiver<()>,
+        cx: &mut Cx<Self>,
+    ) {
+        self.flag = Some(dropped);
+        cx.task(async move {
+            entered.send(()).unwrap();
+            released.recv().unwrap();
+            7
+        });
     }
 
     #[call]
@@ -118,6 +137,33 @@ async fn a_task_ends_with_its_actor_and_when_it_is_cancelled() {
     eventually("so is the other", async || second.load(Ordering::SeqCst)).await;
 }
 
+/// A supervisor that started the next life at once would otherwise have two of them at work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn the_end_of_an_actor_is_told_when_its_tasks_are_gone() {
+    for kills in [false, true] {
+        let node = node("a@h");
+        let boss = node.spawn::<Boss>(()).await.unwrap();
+        let watcher = node.spawn::<Watcher>(false).await.unwrap();
+        watcher.watch(boss.any().clone()).await.unwrap();
+        let (entered, is_in) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel();
+        let dropped = Arc::<AtomicBool>::default();
+        boss.occupy(Flag(Arc::clone(&dropped)), entered, released).await.unwrap();
+        tokio::task::spawn_blocking(move || is_in.recv().unwrap()).await.unwrap();
+        match kills {
+            true => node.kill(&boss),
+            false => node.stop(&boss, ExitReason::Shutdown),
+        }
+        eventually("its state is dropped", async || dropped.load(Ordering::SeqCst)).await;
+        for _ in 0..100 {
+            assert_eq!(watcher.downs().await, Ok(vec![]), "its task is at work");
+        }
+        release.send(()).unwrap();
+        eventually("it is told", async || watcher.downs().await.unwrap().len() == 1).await;
+        assert!(!node.is_alive(boss.any()));
+    }
+}
+
 /// Blocks its thread.
 #[derive(Debug)]
 struct Blocker;
@@ -129,7 +175,7 @@ impl Blocker {
     }
 
     #[call]
-    fn block(&mut self, until: std::sync::mpsc::Receiver<u32>) -> u32 {
+    fn block(&mut self, until: Receiver<u32>) -> u32 {
         until.recv().unwrap()
     }
 

@@ -55,8 +55,11 @@ impl Clock {
 
     #[call]
     fn cancel(&mut self, timer: TimerRef, cx: &mut Cx<Self>) -> Option<Duration> {
-        assert_eq!(cx.time_left(timer).is_some(), cx.time_left(timer).is_some());
-        cx.cancel(timer)
+        let left = cx.time_left(timer);
+        let cancelled = cx.cancel(timer);
+        assert_eq!(left, cancelled, "the clock stands still");
+        assert_eq!(cx.time_left(timer), None);
+        cancelled
     }
 
     /// Is busy until the timer must have rung, then cancels it.
