@@ -189,13 +189,41 @@ impl Frames {
             return Ok(None);
         };
         self.at += LENGTH_BYTES + length;
-        let Some(([s0, s1, s2, s3, kind], body)) = frame.split_first_chunk() else {
-            return Err(FrameError::TooShort(length));
+        parse(frame).map(Some)
+    }
+
+    /// The frame that has begun to come in, with what is there of its body, and how many bytes of that
+    /// are missing; if its header is there.
+    pub(crate) fn begun(&self) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let Some(length) = announced(rest)? else {
+            return Ok(None);
         };
-        let is_packed = kind & PACKED != 0;
-        let kind = FrameKind::of(kind & !PACKED).ok_or(FrameError::UnknownKind(*kind))?;
-        let seq = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
-        Ok(Some(Frame { seq, kind, is_packed, body }))
+        let there = rest.get(LENGTH_BYTES..).unwrap_or_default();
+        if there.len() < HEADER_BYTES - LENGTH_BYTES {
+            return Ok(None);
+        }
+        Ok(Some((parse(there)?, length.saturating_sub(there.len()))))
+    }
+
+    /// Takes what is there as handed out, and reads on into `into`, for the last `missing` bytes of the
+    /// begun frame, which `into` then has at its end; and a few more, so that the next frame may be
+    /// told: these stay here. Reads once; the number of bytes, 0 at the end of the stream.
+    pub(crate) async fn fill_into(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        into: &mut Vec<u8>,
+        missing: usize,
+        ahead: usize,
+    ) -> io::Result<usize> {
+        self.bytes.clear();
+        self.at = 0;
+        let end = into.len() + missing;
+        let limit = u64::try_from(missing + ahead).unwrap_or(u64::MAX);
+        let count = from.take(limit).read_buf(into).await?;
+        self.bytes.extend_from_slice(into.get(end..).unwrap_or_default());
+        into.truncate(end);
+        Ok(count)
     }
 
     /// Moves the begun frame to the front, and makes room to read on.
@@ -215,6 +243,17 @@ impl Frames {
         let capacity = frame_bytes.min(2 * begun).max(READ_BYTES);
         self.bytes.reserve_exact(capacity.saturating_sub(begun).max(1));
     }
+}
+
+/// The frame of these bytes, without its length.
+fn parse(frame: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let Some(([s0, s1, s2, s3, kind], body)) = frame.split_first_chunk() else {
+        return Err(FrameError::TooShort(frame.len()));
+    };
+    let is_packed = kind & PACKED != 0;
+    let kind = FrameKind::of(kind & !PACKED).ok_or(FrameError::UnknownKind(*kind))?;
+    let seq = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
+    Ok(Frame { seq, kind, is_packed, body })
 }
 
 /// How long the frame is that begins here, if enough of it is there to tell.

@@ -51,6 +51,50 @@ async fn frames_come_out_whole_however_they_arrive() {
     }
 }
 
+/// What comes out when each frame that is not there as a whole is read straight to where it belongs.
+async fn cut_directly(bytes: &[u8], piece: usize) -> Vec<(u32, Vec<u8>)> {
+    let (mut frames, mut found) = (Frames::default(), Vec::new());
+    let mut pieces = bytes.chunks(piece).flat_map(|piece| piece.chunks(1000));
+    while let Some(mut piece) = pieces.next() {
+        frames.fill(&mut piece).await.unwrap();
+        loop {
+            while let Some(frame) = frames.next().unwrap() {
+                found.push((frame.seq, frame.body.to_vec()));
+            }
+            let Some((frame, missing)) = frames.begun().unwrap() else { break };
+            let (seq, mut body) = (frame.seq, frame.body.to_vec());
+            let length = body.len() + missing;
+            while body.len() < length {
+                if piece.is_empty() {
+                    piece = pieces.next().unwrap();
+                }
+                let missing = length - body.len();
+                frames.fill_into(&mut piece, &mut body, missing, 13).await.unwrap();
+            }
+            found.push((seq, body));
+        }
+        assert!(piece.is_empty() || frames.next() == Ok(None));
+        while !piece.is_empty() {
+            frames.fill(&mut piece).await.unwrap();
+            while let Some(frame) = frames.next().unwrap() {
+                found.push((frame.seq, frame.body.to_vec()));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_begun_frame_can_be_read_to_another_place() {
+    let bodies = [0, 1, 5, 5000, 13, 2, 20_000, 0, 0, 3000].map(|length| vec![7; length]);
+    let expected: Vec<_> = (0..).zip(bodies).collect();
+    let frames = expected.iter().map(|(seq, body)| frame(*seq, FrameKind::Fragment, body));
+    let bytes = frames.collect::<Vec<_>>().concat();
+    for piece in [7, 10, 16, 100, 999, bytes.len()] {
+        assert_eq!(cut_directly(&bytes, piece).await, expected, "pieces of {piece}");
+    }
+}
+
 #[tokio::test]
 async fn truncated_frame_does_not_come_out() {
     let bytes = frame(0, FrameKind::Envelopes, b"abc");

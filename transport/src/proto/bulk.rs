@@ -37,6 +37,10 @@ const _: () = assert!(MESSAGE_BYTES_MAX >= starlings_runtime::KEPT_ENVELOPE_BYTE
 /// millisecond.
 pub const FRAGMENT_BYTES: usize = 64 << 10;
 
+/// Room behind a message, for what a reader reads along with its end: most of a frame's header and the
+/// head of the next fragment. Bytes.
+pub const READ_AHEAD_BYTES: usize = 32;
+
 /// Messages of one session that are put together at once. Count. Others wait at their sender.
 pub const OPEN_MAX: usize = 16;
 
@@ -212,11 +216,14 @@ pub struct Incoming {
     open_bytes: usize,
 }
 
+/// A message of which not all is there.
 #[derive(Debug)]
 struct Begun {
     total: usize,
     after: Option<After>,
     bytes: Vec<u8>,
+    /// How many bytes it has with the part that is coming in.
+    part_end: usize,
 }
 
 /// A message that has come in as a whole.
@@ -253,22 +260,56 @@ impl Incoming {
     /// # Errors
     /// Any [`FragmentError`].
     pub fn take(&mut self, head: Fragment, part: &[u8]) -> Result<Option<Whole>, FragmentError> {
+        self.begin_part(head, part.len())?;
+        Ok(self.take_bytes(head.message, part))
+    }
+
+    /// Takes the head of a fragment that is going to have so many bytes: they follow, to
+    /// [`Incoming::take_bytes`] or into [`Incoming::room`].
+    ///
+    /// # Errors
+    /// Any [`FragmentError`].
+    pub fn begin_part(&mut self, head: Fragment, part_bytes: usize) -> Result<(), FragmentError> {
         let message = head.message;
-        let mut begun = match (head.start, self.open.remove(&message)) {
-            (Some(start), None) => self.begin(start)?,
-            (None, Some(begun)) => begun,
-            (None, None) | (Some(_), Some(_)) => return Err(FragmentError::OutOfOrder(message)),
-        };
-        if part.len() > begun.total - begun.bytes.len() || (part.is_empty() && begun.total > 0) {
+        if let Some(start) = head.start {
+            if self.open.contains_key(&message) {
+                return Err(FragmentError::OutOfOrder(message));
+            }
+            let begun = self.begin(start)?;
+            self.open.insert(message, begun);
+        }
+        let begun = self.open.get_mut(&message).ok_or(FragmentError::OutOfOrder(message))?;
+        let missing = begun.total - begun.bytes.len();
+        if part_bytes > missing || (part_bytes == 0 && begun.total > 0) {
             return Err(FragmentError::Misfit(message));
         }
-        append_bytes(part, &mut begun.bytes);
-        if begun.bytes.len() < begun.total {
-            self.open.insert(message, begun);
-            return Ok(None);
+        begun.part_end = begun.bytes.len() + part_bytes;
+        Ok(())
+    }
+
+    /// Appends bytes of the part that was begun, no more than it has; the message, if they were the last
+    /// ones of it.
+    pub fn take_bytes(&mut self, message: u32, bytes: &[u8]) -> Option<Whole> {
+        append_bytes(bytes, &mut self.open.get_mut(&message)?.bytes);
+        self.finish(message)
+    }
+
+    /// The message that a part was begun of, and how many bytes of the part are still to be appended.
+    pub fn room(&mut self, message: u32) -> Option<(&mut Vec<u8>, usize)> {
+        let begun = self.open.get_mut(&message)?;
+        let missing = begun.part_end.saturating_sub(begun.bytes.len());
+        Some((&mut begun.bytes, missing))
+    }
+
+    /// The message, if it is there as a whole.
+    pub fn finish(&mut self, message: u32) -> Option<Whole> {
+        let is_whole = |begun: &Begun| begun.bytes.len() >= begun.total;
+        if !self.open.get(&message).is_some_and(is_whole) {
+            return None;
         }
+        let begun = self.open.remove(&message)?;
         self.open_bytes -= begun.total;
-        Ok(Some(Whole { message, after: begun.after, bytes: begun.bytes }))
+        Some(Whole { message, after: begun.after, bytes: begun.bytes })
     }
 
     fn begin(&mut self, start: FragmentStart) -> Result<Begun, FragmentError> {
@@ -282,6 +323,7 @@ impl Incoming {
         }
         self.open_bytes += total;
         // The whole room at once: it is used up only as the bytes come in.
-        Ok(Begun { total, after: start.after, bytes: Vec::with_capacity(total) })
+        let bytes = Vec::with_capacity(total + READ_AHEAD_BYTES);
+        Ok(Begun { total, after: start.after, bytes, part_end: 0 })
     }
 }

@@ -1,13 +1,14 @@
 //! The task that reads one lane, and hands envelopes straight to the runtime.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::io::AsyncRead;
 
 use super::{Delivery, Session, Way};
-use crate::frame::{Envelopes, Frames};
-use crate::proto::bulk::{Incoming, Whole};
+use crate::frame::{Envelopes, Frame, Frames};
+use crate::proto::bulk::{Incoming, READ_AHEAD_BYTES, Whole};
 use crate::proto::session::{Input, Sequence};
 use crate::receiver::{Receiver, SessionReceiver};
 use crate::wire::{self, Fragment, FrameKind, NewPulse};
@@ -23,6 +24,8 @@ enum Next {
     Pause,
     /// A message of the bulk lane, which may have to wait for others, and then more.
     Whole(Whole),
+    /// The rest of a part of a message of the bulk lane, which is read to where it belongs.
+    Part { message: u32 },
     /// Nothing: that was the last one.
     End,
 }
@@ -57,7 +60,7 @@ pub(super) async fn drive_reader<R: Receiver>(
         if session.way(lane) == Way::Control {
             session.handle(Input::Heard);
         }
-        match deliver_all(&delivery, lane, &mut inflow).await {
+        match deliver_all(&delivery, lane, &mut inflow, &mut from).await {
             Ok(ControlFlow::Break(())) => return,
             Ok(ControlFlow::Continue(())) => {}
             Err(why) => {
@@ -73,13 +76,33 @@ async fn deliver_all<R: Receiver>(
     delivery: &Delivery<R>,
     lane: u8,
     inflow: &mut Inflow,
+    from: &mut (impl AsyncRead + Unpin),
 ) -> Result<ControlFlow<()>, String> {
+    let way = delivery.session.way(lane);
     loop {
         match deliver_some(delivery, lane, inflow)? {
             Next::Whole(whole) => deliver_whole(delivery, whole).await?,
-            Next::Pause => tokio::task::yield_now().await,
+            Next::Part { message } => {
+                if let Err(error) = inflow.read_part(from, message).await {
+                    tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
+                    delivery.session.handle(Input::LaneEnded { lane });
+                    return Ok(ControlFlow::Break(()));
+                }
+                delivery.session.note_delivered(lane);
+                if let Some(whole) = inflow.incoming.finish(message) {
+                    deliver_whole(delivery, whole).await?;
+                }
+            }
+            Next::Pause => {}
             Next::Frames => return Ok(ControlFlow::Continue(())),
             Next::End => return Ok(ControlFlow::Break(())),
+        }
+        if inflow.burst >= BURST_BYTES {
+            inflow.burst = 0;
+            tokio::task::yield_now().await;
+        } else if way == Way::Bulk {
+            // Other threads have their turn after each part: see D44.
+            std::thread::yield_now();
         }
     }
 }
@@ -95,10 +118,7 @@ fn deliver_some<R: Receiver>(
     let receiver = delivery.receiver.get().ok_or("readers start with the session")?;
     let mut receive = (way == Way::User).then(|| receiver.batch());
     while let Some(frame) = inflow.frames.next().map_err(|error| error.to_string())? {
-        inflow.sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
-        if frame.kind.since() > session.version {
-            return Err(format!("{:?} in a session of version {}", frame.kind, session.version));
-        }
+        check(session, &mut inflow.sequence, &frame)?;
         let body = if frame.is_packed {
             session.unpack(frame.body, &mut inflow.unpacked).map_err(|error| error.to_string())?;
             &inflow.unpacked[..]
@@ -144,11 +164,58 @@ fn deliver_some<R: Receiver>(
         }
         session.note_delivered(lane);
         if inflow.burst >= BURST_BYTES {
-            inflow.burst = 0;
             return Ok(Next::Pause);
         }
     }
-    Ok(Next::Frames)
+    if way == Way::Bulk { begin_part(session, inflow) } else { Ok(Next::Frames) }
+}
+
+/// Whether a frame comes in its turn, and is known to the session's version.
+fn check(session: &Session, sequence: &mut Sequence, frame: &Frame<'_>) -> Result<(), String> {
+    sequence.take(frame.seq).map_err(|gap| gap.to_string())?;
+    if frame.kind.since() > session.version {
+        return Err(format!("{:?} in a session of version {}", frame.kind, session.version));
+    }
+    Ok(())
+}
+
+/// Where the begun frame is a part of a long message, and its head is there: takes what there is of it.
+/// The rest is read straight into the message, which spares a copy or two of each byte.
+fn begin_part(session: &Session, inflow: &mut Inflow) -> Result<Next, String> {
+    let begun = inflow.frames.begun().map_err(|error| error.to_string())?;
+    let Some((frame, missing)) = begun else {
+        return Ok(Next::Frames);
+    };
+    if frame.kind != FrameKind::Fragment || frame.is_packed {
+        return Ok(Next::Frames);
+    }
+    // One that does not decode may do so with more of it.
+    let Ok((head, part)) = postcard::take_from_bytes::<Fragment>(frame.body) else {
+        return Ok(Next::Frames);
+    };
+    check(session, &mut inflow.sequence, &frame)?;
+    let part_bytes = part.len() + missing;
+    inflow.incoming.begin_part(head, part_bytes).map_err(|error| error.to_string())?;
+    let whole = inflow.incoming.take_bytes(head.message, part);
+    debug_assert!(whole.is_none(), "a part of it is missing");
+    inflow.burst += part_bytes;
+    Ok(Next::Part { message: head.message })
+}
+
+impl Inflow {
+    /// Reads the rest of the part that was begun.
+    async fn read_part(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        message: u32,
+    ) -> io::Result<()> {
+        while let Some((bytes, missing)) = self.incoming.room(message).filter(|room| room.1 > 0) {
+            if self.frames.fill_into(from, bytes, missing, READ_AHEAD_BYTES).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Delivers a message of the bulk lane, once what was sent before it by its user lane is.

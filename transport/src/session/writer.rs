@@ -67,6 +67,8 @@ async fn write_all(
                     Some(above) => write_packed(&frames, above, to).await?,
                     None => write_pieces(&frames, to).await?,
                 }
+                // Other threads have their turn: see D44.
+                std::thread::yield_now();
             }
             None => {
                 out.has_work().await;
@@ -90,7 +92,7 @@ async fn write_all(
 
 /// Pieces of long messages that are written at once, so that the other end is not woken for each. Count;
 /// of 64 KiB at most.
-const PIECES_AT_ONCE: usize = 8;
+const PIECES_AT_ONCE: usize = 4;
 
 /// A piece of a long message, as a frame.
 struct Frame {
