@@ -17,7 +17,7 @@ use crate::error::SpawnError;
 use crate::life::birth::Birth;
 use crate::life::cell::{self, ActorCell};
 use crate::life::postponed::Postponed;
-use crate::message::mailbox::{Item, Mailbox};
+use crate::message::mailbox::Item;
 use crate::message::queue::Queue;
 use crate::message::trace;
 use crate::node::Node;
@@ -37,8 +37,7 @@ pub(crate) fn live<A: Actor>(
 ) -> impl Future<Output = ()> + Send {
     async move {
         // `ending` outlives the actor's state, so that the state is dropped before the end is told.
-        let cell = Arc::clone(&ending.cell);
-        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
+        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&ending.cell));
         let init = {
             let timers = Arc::clone(ending.node.timers());
             let mut init = pin!(timeout(timers, init_timeout, caught(A::init(args, &mut cx))));
@@ -64,7 +63,7 @@ pub(crate) fn live<A: Actor>(
             drop(cx);
             return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
         }
-        let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
+        let mut reason = match caught(serve(&mut actor, &mut cx, &ending)).await {
             Ok(Err(reason)) | Err(reason) => reason,
             Ok(Ok(never)) => match never {},
         };
@@ -86,9 +85,10 @@ pub(crate) fn live<A: Actor>(
 const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 
 /// Handles messages until something ends the actor: gives its reason.
-async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> Result<Infallible> {
+async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, ending: &Ending<A>) -> Result<Infallible> {
+    let cell = &*ending.cell;
     let (mut batch, mut postponed, mut unpaid) = (Queue::default(), Postponed::default(), 0);
-    let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
+    let mut counted = Counted { ending, told: 0 };
     follow_up(actor, cx, cell, &mut postponed).await?;
     loop {
         counted.tell(COUNTED_AT_ONCE);
@@ -131,23 +131,22 @@ async fn serve<A: Actor>(actor: &mut A, cx: &mut Cx<A>, cell: &ActorCell<A>) -> 
 const COUNTED_AT_ONCE: u64 = 64;
 
 /// Adds the messages of one actor to the node's count, and the rest when it ends.
-struct Counted<'a, M> {
-    node: Node,
-    mailbox: &'a Mailbox<M>,
+struct Counted<'a, A: Actor> {
+    ending: &'a Ending<A>,
     told: u64,
 }
 
-impl<M> Counted<'_, M> {
+impl<A: Actor> Counted<'_, A> {
     fn tell(&mut self, at_least: u64) {
-        let handled = self.mailbox.handled();
+        let handled = self.ending.cell.mailbox.handled();
         if handled - self.told >= at_least {
-            self.node.counters().note_messages(handled - self.told);
+            self.ending.node.counters().note_messages(handled - self.told);
             self.told = handled;
         }
     }
 }
 
-impl<M> Drop for Counted<'_, M> {
+impl<A: Actor> Drop for Counted<'_, A> {
     fn drop(&mut self) {
         self.tell(1);
     }
@@ -303,7 +302,7 @@ impl<A: Actor> Ending<A> {
     }
 
     fn bury(&self, reason: ExitReason) {
-        if self.node.bury(&*self.cell, reason) {
+        if self.node.bury(&*self.cell, self.cell.core().lane(), reason) {
             self.node.counters().note_exited();
         }
     }
