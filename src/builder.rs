@@ -180,7 +180,7 @@ impl NodeBuilder {
 
     /// Sets how many connections with each peer carry messages, 1 to 14; the fewer of both ends count. 1
     /// by default: more of them use more cores for one peer. Which one a message takes is decided by its
-    /// receiver.
+    /// sender.
     pub fn user_lanes(mut self, lanes: u8) -> Self {
         self.user_lanes = Some(lanes);
         self

@@ -285,8 +285,14 @@ impl Node {
         cell
     }
 
-    /// Sends a signal, here or elsewhere. What cannot arrive is answered as if by the receiver.
+    /// Sends a signal of who runs this, here or elsewhere. What cannot arrive is answered as if by the
+    /// receiver.
     pub(crate) fn signal(&self, to: &AnyPid, signal: Signal) {
+        self.signal_by(LaneKey::of_sender(), to, signal);
+    }
+
+    /// The same for a signal of another sender, or one on behalf of an actor.
+    pub(crate) fn signal_by(&self, lane: LaneKey, to: &AnyPid, signal: Signal) {
         let reason = if to.home().is_own() {
             match self.cell(to.serial()) {
                 Some(cell) => return cell.on_signal(self, signal),
@@ -294,7 +300,6 @@ impl Node {
             }
         } else {
             let header = signal.clone().header(to.serial());
-            let lane = LaneKey(to.serial());
             match to.home().send(lane, Urgency::Forced, &header, &mut |_| Ok(())) {
                 Ok(()) => return,
                 Err(crate::error::CastError::NoProc) => ExitReason::NoProc,
@@ -307,7 +312,8 @@ impl Node {
     /// Answers a signal that cannot arrive as its receiver would.
     pub(crate) fn bounce(&self, to: &AnyPid, signal: Signal, reason: ExitReason) {
         if let Some((back, signal)) = signal.bounced(to, reason) {
-            self.signal(&back, signal);
+            // Behind what `to` sent while it lived.
+            self.signal_by(LaneKey::of_actor(to.serial()), &back, signal);
         }
     }
 
@@ -325,9 +331,10 @@ impl Node {
         }
     }
 
-    pub(crate) fn refuse_call(&self, peer: &Arc<Peer>, call: CallRef, error: CallError) {
-        let header = Header::ReplyError { call, error };
-        let _ = peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut |_| Ok(()));
+    /// Answers a call of an actor that is not there, behind what it sent while it was.
+    pub(crate) fn refuse_call(&self, peer: &Arc<Peer>, to: u64, call: CallRef) {
+        let header = Header::ReplyError { call, error: CallError::NoProc };
+        let _ = peer.send(LaneKey::of_actor(to), Urgency::Forced, &header, &mut |_| Ok(()));
     }
 }
 

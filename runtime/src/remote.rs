@@ -12,6 +12,7 @@ pub(crate) mod on;
 pub(crate) mod pause;
 pub(crate) mod peer;
 pub(crate) mod route;
+pub(crate) mod sender;
 pub(crate) mod slots;
 pub(crate) mod together;
 pub(crate) mod wire;

@@ -98,7 +98,7 @@ impl<A: Actor> Cx<A> {
         let monitor = self.node.next_monitor();
         let _ = self.cell.core().with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
         self.node.bond(self.me(), &target);
-        self.node.signal(&target, Signal::Monitor { watcher: self.me().clone(), monitor });
+        self.signal(&target, Signal::Monitor { watcher: self.me().clone(), monitor });
         monitor
     }
 
@@ -108,7 +108,7 @@ impl<A: Actor> Cx<A> {
         match self.cell.core().with_bonds(|bonds| bonds.demonitor(monitor)) {
             Ok(Some(target)) => {
                 let watcher = self.me().clone();
-                self.node.signal(&target, Signal::Demonitor { watcher, monitor });
+                self.signal(&target, Signal::Demonitor { watcher, monitor });
                 true
             }
             Ok(None) | Err(_) => false,
@@ -127,7 +127,7 @@ impl<A: Actor> Cx<A> {
         let other = self.node.bind(other.as_ref());
         let from = self.me().clone();
         let reason = reason.bounded();
-        self.node.signal(&other, Signal::Exit { from, reason, linked: false });
+        self.signal(&other, Signal::Exit { from, reason, linked: false });
     }
 
     /// Has [`NodeEvent`]s sent to this actor; who is connected at this moment is told as `Up` first,
@@ -158,6 +158,11 @@ impl<A: Actor> Cx<A> {
 
     fn me(&self) -> &AnyPid {
         self.cell.core().pid()
+    }
+
+    /// Sends a signal of this actor, whichever thread its handler has lent this to.
+    fn signal(&self, to: &AnyPid, signal: Signal) {
+        self.node.signal_by(self.cell.core().lane(), to, signal);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 use crate::remote::carrier::LaneKey;
 use crate::remote::decoding::Source;
+use crate::remote::pause::ReceiverKey;
 
 /// Resolves when the watched actor has ended, or can no longer be seen. Dropping it demonitors.
 ///
@@ -33,6 +34,8 @@ pub struct Monitor {
     node: Node,
     cell: Arc<Watcher>,
     down: oneshot::Receiver<Down>,
+    /// Of who made it: where it is dropped, perhaps by another, its end must not overtake it.
+    lane: LaneKey,
 }
 
 impl Node {
@@ -49,8 +52,9 @@ impl Node {
         let watcher = cell.core.pid().clone();
         let _ = cell.core.with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
         self.bond(&watcher, &target);
-        self.signal(&target, Signal::Monitor { watcher, monitor });
-        Monitor { node: self.clone(), cell, down }
+        let lane = LaneKey::of_sender();
+        self.signal_by(lane, &target, Signal::Monitor { watcher, monitor });
+        Monitor { node: self.clone(), cell, down, lane }
     }
 }
 
@@ -68,7 +72,7 @@ impl Future for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        self.node.bury(&*self.cell, ExitReason::Normal);
+        self.node.bury(&*self.cell, self.lane, ExitReason::Normal);
     }
 }
 
@@ -90,12 +94,18 @@ impl AnyCell for Watcher {
         &self.core
     }
 
-    fn deliver_call(&self, _: Source<'_>, _: LaneKey, _: Cast<'_>, back: Arc<CallBack>) -> Verdict {
+    fn deliver_call(
+        &self,
+        _: Source<'_>,
+        _: ReceiverKey,
+        _: Cast<'_>,
+        back: Arc<CallBack>,
+    ) -> Verdict {
         back.refuse(CallError::NoProc);
         Verdict::Go
     }
 
-    fn deliver_casts(&self, _: Source<'_>, _: LaneKey, _: &[Cast<'_>]) -> Verdict {
+    fn deliver_casts(&self, _: Source<'_>, _: ReceiverKey, _: &[Cast<'_>]) -> Verdict {
         Verdict::Go
     }
 

@@ -166,7 +166,7 @@ async fn run_there<F: RemoteFunction>(
         wire::append_bytes(args, out);
         Ok(())
     };
-    peer.send(LaneKey(call.0), Urgency::Refusable, &header, &mut payload)
+    peer.send(LaneKey::of_sender(), Urgency::Refusable, &header, &mut payload)
         .map_err(|error| RunError::from_unsent(error, place))?;
     answer.await.map_err(|_closed| no_connection())?
 }

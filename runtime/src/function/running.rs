@@ -171,7 +171,7 @@ impl<R: Serialize> RunBack<R> {
             (Some(To::There { peer, call }), Ok(output)) => {
                 let header = Header::Reply { call };
                 let mut payload = |out: &mut Vec<u8>| wire::append(&output, out);
-                let sent = peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
+                let sent = peer.send(LaneKey::of_sender(), Urgency::Forced, &header, &mut payload);
                 if let Err(CastError::BadMessage(why)) = sent {
                     refuse(&peer, call, RunError::BadOutput(why));
                 }
@@ -184,7 +184,7 @@ impl<R: Serialize> RunBack<R> {
 /// by itself.
 pub(crate) fn refuse(peer: &Arc<Peer>, call: CallRef, error: RunError) {
     let header = Header::RunFailed { call, error };
-    let _ = peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut |_| Ok(()));
+    let _ = peer.send(LaneKey::of_sender(), Urgency::Forced, &header, &mut |_| Ok(()));
 }
 
 impl<F: RemoteFunction> fmt::Debug for Running<F> {

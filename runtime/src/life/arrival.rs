@@ -8,8 +8,8 @@ use crate::life::cell::ActorCell;
 use crate::message::mailbox::{Arrival, Item, Overflow, Verdict};
 use crate::message::queue::Queue;
 use crate::message::reply::{CallBack, RemoteReply, ReplyTo};
-use crate::remote::carrier::LaneKey;
 use crate::remote::decoding::{self, Source};
+use crate::remote::pause::ReceiverKey;
 use crate::remote::wire::MethodKey;
 
 /// An encoded message: its method and its arguments.
@@ -20,7 +20,7 @@ impl<A: Actor> ActorCell<A> {
     pub(super) fn take_casts(
         &self,
         source: Source<'_>,
-        to: LaneKey,
+        to: ReceiverKey,
         casts: &[Cast<'_>],
     ) -> Verdict {
         if drops::<A>() {
@@ -54,7 +54,7 @@ impl<A: Actor> ActorCell<A> {
     pub(super) fn take_call(
         &self,
         source: Source<'_>,
-        to: LaneKey,
+        to: ReceiverKey,
         call: Cast<'_>,
         back: &Arc<CallBack>,
     ) -> Verdict {

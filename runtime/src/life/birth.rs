@@ -86,8 +86,7 @@ impl Birth {
             }
             Answer::There { peer, call } => {
                 let header = Header::Spawned { call, serial: pid.serial() };
-                let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
-                let told = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
+                let told = peer.send(core.lane(), Urgency::Forced, &header, &mut |_| Ok(()));
                 if told.is_err() {
                     // The node of its parent is gone, and was before this child was noted there.
                     forget_parent(core, &options);
@@ -102,7 +101,7 @@ impl Birth {
             Answer::Here(sender) => drop(sender.send(Err(error))),
             Answer::There { peer, call } => {
                 let header = Header::SpawnFailed { call, error };
-                let lane = LaneKey(self.options.parent.as_ref().map_or(0, AnyPid::serial));
+                let lane = LaneKey::of_sender();
                 let _ = peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
             }
         }
@@ -145,6 +144,6 @@ pub(crate) fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
     if matches!(bound, Some(Ok(()))) {
         node.bond(parent, child);
     } else if options.link {
-        node.signal(child, Signal::no_proc_exit(parent));
+        node.signal_by(LaneKey::of_actor(parent.serial()), child, Signal::no_proc_exit(parent));
     }
 }

@@ -23,8 +23,9 @@ use crate::panics::{discard, spared};
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Effect};
 use crate::reason::ExitReason;
-use crate::remote::carrier::{BoxFuture, LaneKey};
+use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::Source;
+use crate::remote::pause::ReceiverKey;
 
 /// An actor whatever its type.
 pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
@@ -34,14 +35,14 @@ pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
     fn deliver_call(
         &self,
         source: Source<'_>,
-        to: LaneKey,
+        to: ReceiverKey,
         cast: Cast<'_>,
         back: Arc<CallBack>,
     ) -> Verdict;
 
     /// Decodes and enqueues casts from another node, in order. Those that do not decode are counted and
     /// dropped.
-    fn deliver_casts(&self, source: Source<'_>, to: LaneKey, casts: &[Cast<'_>]) -> Verdict;
+    fn deliver_casts(&self, source: Source<'_>, to: ReceiverKey, casts: &[Cast<'_>]) -> Verdict;
 
     /// Decodes and enqueues a cast that is for many actors of this node. One that does not decode or
     /// meets a full mailbox is counted and dropped.
@@ -101,7 +102,7 @@ impl dyn AnyCell {
             Effect::Exit(exit) if exit.linked => self.push_info(Info::new(Queued(exit))),
             Effect::Exit(exit) => self.push_unasked(Info::new(Queued(exit))),
             Effect::Down(down) => self.push_info(Info::new(down)),
-            Effect::Answer(to, signal) => node.signal(&to, signal),
+            Effect::Answer(to, signal) => node.signal_by(self.core().lane(), &to, signal),
             Effect::Bonded(other) => node.bond(self.core().pid(), &other),
         }
     }
@@ -233,14 +234,14 @@ impl<A: Actor> AnyCell for ActorCell<A> {
     fn deliver_call(
         &self,
         source: Source<'_>,
-        to: LaneKey,
+        to: ReceiverKey,
         cast: Cast<'_>,
         back: Arc<CallBack>,
     ) -> Verdict {
         self.take_call(source, to, cast, &back)
     }
 
-    fn deliver_casts(&self, source: Source<'_>, to: LaneKey, casts: &[Cast<'_>]) -> Verdict {
+    fn deliver_casts(&self, source: Source<'_>, to: ReceiverKey, casts: &[Cast<'_>]) -> Verdict {
         self.take_casts(source, to, casts)
     }
 

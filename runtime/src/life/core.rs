@@ -15,6 +15,7 @@ use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::proto::bonds::{Bonds, Farewell};
 use crate::reason::ExitReason;
+use crate::remote::carrier::LaneKey;
 use crate::supervisor::handover::LentSlot;
 
 /// Who waits for the end of an actor, above which those who gave up are swept out. Count.
@@ -98,6 +99,11 @@ impl Core {
 
     pub(crate) fn type_name(&self) -> &'static str {
         self.type_name
+    }
+
+    /// What is sent on its behalf, whoever does it, goes behind what it sent itself.
+    pub(crate) fn lane(&self) -> LaneKey {
+        LaneKey::of_actor(self.pid.serial())
     }
 
     /// Who spawned it linked to itself.
@@ -204,7 +210,7 @@ impl Core {
                 outgoing.sending = true;
                 next
             };
-            node.signal(&to, signal);
+            node.signal_by(self.lane(), &to, signal);
             if let Some(outgoing) = self.life.lock().outgoing.as_mut() {
                 outgoing.sending = false;
                 outgoing.sent += 1;

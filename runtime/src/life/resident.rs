@@ -15,7 +15,7 @@ use crate::life::birth::Birth;
 use crate::life::cell::{self, ActorCell, AnyCell};
 use crate::life::postponed::Postponed;
 use crate::life::spawn::SPAWN_TIMEOUT_DEFAULT;
-use crate::message::mailbox::{Item, Mailbox};
+use crate::message::mailbox::Item;
 use crate::message::queue::Queue;
 use crate::message::trace::{self, Trace};
 use crate::node::Node;
@@ -35,8 +35,7 @@ pub(crate) fn live<A: Actor>(
 ) -> impl Future<Output = ()> + Send {
     async move {
         // `ending` outlives the actor's state, so that the state is dropped before the end is told.
-        let cell = Arc::clone(&ending.cell);
-        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&cell));
+        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&ending.cell));
         // No name for how it went: that would be kept for as long as the actor lives.
         let mut actor = match begin(&mut ending, args, &mut cx).await {
             Some(Ok(Ok(actor))) => actor,
@@ -54,7 +53,7 @@ pub(crate) fn live<A: Actor>(
             drop(cx);
             return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
         }
-        let mut reason = match caught(serve(&mut actor, &mut cx, &cell)).await {
+        let mut reason = match caught(serve(&mut actor, &mut cx, &ending)).await {
             Ok(Err(reason)) | Err(reason) => reason,
             Ok(Ok(never)) => match never {},
         };
@@ -98,11 +97,12 @@ const MESSAGES_PER_BUDGET_UNIT: u32 = 8;
 fn serve<'a, A: Actor>(
     actor: &'a mut A,
     cx: &'a mut Cx<A>,
-    cell: &'a ActorCell<A>,
+    ending: &'a Ending<A>,
 ) -> impl Future<Output = Result<Infallible>> + Send + 'a {
     async move {
+        let cell = &*ending.cell;
         let (mut batch, mut postponed, mut unpaid) = (Queue::default(), Postponed::default(), 0);
-        let mut counted = Counted { node: cx.node().clone(), mailbox: &cell.mailbox, told: 0 };
+        let mut counted = Counted { ending, told: 0 };
         loop {
             match next(actor, cx, cell, &mut batch, &mut postponed) {
                 Next::Message(message) => actor.handle(message, cx).await?,
@@ -241,23 +241,22 @@ impl<M> From<Item<M>> for Next<M> {
 const COUNTED_AT_ONCE: u64 = 64;
 
 /// Adds the messages of one actor to the node's count, and the rest when it ends.
-struct Counted<'a, M> {
-    node: Node,
-    mailbox: &'a Mailbox<M>,
+struct Counted<'a, A: Actor> {
+    ending: &'a Ending<A>,
     told: u64,
 }
 
-impl<M> Counted<'_, M> {
+impl<A: Actor> Counted<'_, A> {
     fn tell(&mut self, at_least: u64) {
-        let handled = self.mailbox.handled();
+        let handled = self.ending.cell.mailbox.handled();
         if handled - self.told >= at_least {
-            self.node.counters().note_messages(handled - self.told);
+            self.ending.node.counters().note_messages(handled - self.told);
             self.told = handled;
         }
     }
 }
 
-impl<M> Drop for Counted<'_, M> {
+impl<A: Actor> Drop for Counted<'_, A> {
     fn drop(&mut self) {
         self.tell(1);
     }
@@ -353,7 +352,7 @@ struct Grave {
 impl Drop for Grave {
     fn drop(&mut self) {
         let reason = std::mem::replace(&mut self.reason, ExitReason::Normal);
-        if self.node.bury(&*self.cell, reason) {
+        if self.node.bury(&*self.cell, self.cell.core().lane(), reason) {
             self.node.counters().note_exited();
         }
         if let Some(birth) = self.birth.take() {

@@ -281,7 +281,7 @@ async fn spawn_encoded(
         group: options.group.clone(),
         timeout_ms: u32::try_from(options.timeout.as_millis()).unwrap_or(u32::MAX),
     };
-    let lane = LaneKey(options.parent.as_ref().map_or(0, AnyPid::serial));
+    let lane = LaneKey::of_sender();
     let mut payload = |out: &mut Vec<u8>| {
         wire::append_bytes(&args.bytes, out);
         Ok(())

@@ -24,8 +24,9 @@ use crate::node::timers::{Deadline, Timers};
 use crate::panics::discard;
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
-use crate::remote::carrier::{BoxFuture, LaneKey};
+use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::{self, Source};
+use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::Peer;
 use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, CallRef, Header};
@@ -134,7 +135,8 @@ fn send_remote<A: Actor, R: Send + 'static>(
     let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let header = |method| Header::Call { to, method, call, deadline_ms };
     let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-    if let Err(error) = peer.send_method(LaneKey(to), (wire.name, key), header, &mut payload) {
+    let receiver = ReceiverKey::of_actor(to);
+    if let Err(error) = peer.send_method(receiver, (wire.name, key), header, &mut payload) {
         // Nobody waits for an answer to what was not sent, nor keeps the session for it.
         drop(peer.take_slot(call));
         return Err(error);

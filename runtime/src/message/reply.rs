@@ -130,10 +130,15 @@ impl CallBack {
         }
     }
 
-    /// Answers with an error. Fails only with the session, which the caller sees by itself.
+    /// Answers with an error on behalf of the callee. Fails only with the session, which the caller sees
+    /// by itself.
     pub(crate) fn refuse(&self, error: CallError) {
+        self.refuse_by(self.callee.core().lane(), error);
+    }
+
+    fn refuse_by(&self, lane: LaneKey, error: CallError) {
         let header = Header::ReplyError { call: self.call, error };
-        let _ = self.peer.send(LaneKey(self.call.0), Urgency::Forced, &header, &mut |_| Ok(()));
+        let _ = self.peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
     }
 
     fn tell_when_ended(self: &Arc<Self>) {
@@ -148,16 +153,16 @@ impl CallBack {
 impl RemoteReply {
     fn fail(self, error: CallError) {
         *self.0.state.lock() = BackState::Sent;
-        self.0.refuse(error);
+        self.0.refuse_by(LaneKey::of_sender(), error);
     }
 
     fn send(self, encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>) {
-        let back = &self.0;
+        let (back, lane) = (&self.0, LaneKey::of_sender());
         *back.state.lock() = BackState::Sent;
         let header = Header::Reply { call: back.call };
-        let sent = back.peer.send(LaneKey(back.call.0), Urgency::Forced, &header, encode);
+        let sent = back.peer.send(lane, Urgency::Forced, &header, encode);
         if let Err(CastError::BadMessage(why)) = sent {
-            back.refuse(CallError::BadMessage(format!("the reply: {why}")));
+            back.refuse_by(lane, CallError::BadMessage(format!("the reply: {why}")));
         }
     }
 }

@@ -5,15 +5,15 @@ use crate::error::CastError;
 use crate::message::call::Call;
 use crate::message::reply::Reply;
 use crate::pid::{Pid, Place};
-use crate::remote::carrier::LaneKey;
+use crate::remote::pause::ReceiverKey;
 use crate::remote::wire::Header;
 
 impl<A: Actor> Pid<A> {
     /// Sends a message and does not wait.
     ///
-    /// Ordering: after every earlier send from this actor to the same pid. Delivery: at most once;
-    /// `Ok` means enqueued here, or handed to the session. A message to another node is encoded here
-    /// and now.
+    /// Ordering: after all that this actor, or task, has sent to the same actor before, whatever it was and
+    /// however that is addressed. Delivery: at most once; `Ok` means enqueued here, or handed to the
+    /// session. A message to another node is encoded here and now.
     ///
     /// # Errors
     /// Any [`CastError`]; the message was not enqueued. What goes wrong on another node is not seen.
@@ -38,7 +38,9 @@ impl<A: Actor> Pid<A> {
             }
             Place::There(any) => loop {
                 match self.cast_remote(&message) {
-                    Err(CastError::Overloaded) => any.home().ready(LaneKey(any.serial())).await,
+                    Err(CastError::Overloaded) => {
+                        any.home().ready(ReceiverKey::of_actor(any.serial())).await
+                    }
                     sent => return sent,
                 }
             },
@@ -63,7 +65,8 @@ impl<A: Actor> Pid<A> {
         let to = any.serial();
         let header = |method| Header::Cast { to, method };
         let mut payload = |out: &mut Vec<u8>| (wire.encode)(message, out);
-        any.home().send_method(LaneKey(to), (wire.name, key), header, &mut payload)
+        let receiver = ReceiverKey::of_actor(to);
+        any.home().send_method(receiver, (wire.name, key), header, &mut payload)
     }
 }
 

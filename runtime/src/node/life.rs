@@ -22,6 +22,8 @@ use crate::node::timers::{Ring, TimerKey, moment};
 use crate::panics::discard;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
+use crate::remote::carrier::LaneKey;
+use crate::remote::sender::Acting;
 use crate::supervisor::Supervisor;
 
 /// How long actors that no supervisor sees to may take to stop when the node shuts down.
@@ -231,7 +233,8 @@ impl Node {
             return ending.fail(error, ExitReason::Normal);
         }
         let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
-        let life = resident::live(ending, args);
+        let serial = cell.core().pid().serial();
+        let life = Acting::new(serial, resident::live(ending, args));
         let switch = if A::ON_THREAD {
             hosting::host_on_thread(&self.0.runtime, cell.core().type_name(), life)
         } else {
@@ -262,8 +265,8 @@ impl Node {
     }
 
     /// The end of an actor: everything it held is given up, and everyone bound to it is told.
-    /// Says whether this was the first to say so.
-    pub(crate) fn bury(&self, cell: &dyn AnyCell, reason: ExitReason) -> bool {
+    /// What other nodes are told goes by `lane`. Says whether this was the first to say so.
+    pub(crate) fn bury(&self, cell: &dyn AnyCell, lane: LaneKey, reason: ExitReason) -> bool {
         let pid = cell.core().pid();
         let Some(End { reason, mut farewell }) = cell.core().end(reason) else {
             return false;
@@ -283,10 +286,10 @@ impl Node {
         cell.core().say_farewell(self, exits);
         for (watcher, monitor) in farewell.watchers {
             let (target, reason) = (pid.clone(), reason.clone());
-            self.signal(&watcher, Signal::Down { monitor, target, reason });
+            self.signal_by(lane, &watcher, Signal::Down { monitor, target, reason });
         }
         for (monitor, target) in farewell.monitors {
-            self.signal(&target, Signal::Demonitor { watcher: pid.clone(), monitor });
+            self.signal_by(lane, &target, Signal::Demonitor { watcher: pid.clone(), monitor });
         }
         for other in &farewell.bonded {
             other.home().unbond(pid.serial());

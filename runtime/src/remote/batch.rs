@@ -2,9 +2,9 @@
 
 use crate::life::arrival::Cast;
 use crate::message::trace;
-use crate::remote::carrier::LaneKey;
 use crate::remote::decoding::{self, Decoding};
 use crate::remote::ingress::{ProtocolViolation, SessionIngress};
+use crate::remote::pause::ReceiverKey;
 use crate::remote::wire::{self, Header};
 
 impl SessionIngress {
@@ -73,7 +73,8 @@ impl Batch<'_> {
     fn hand_over(&self, together: &mut Together<'_>) {
         if !together.casts.is_empty() {
             let cell = self.session.node().cell(together.to);
-            self.session.on_casts(LaneKey(together.to), cell.as_ref(), &together.casts);
+            let to = ReceiverKey::of_actor(together.to);
+            self.session.on_casts(to, cell.as_ref(), &together.casts);
             together.casts.clear();
         }
     }

@@ -76,14 +76,16 @@ pub trait Outlet: Send + Sync + fmt::Debug + 'static {
         encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
     ) -> Result<(), OutletError>;
 
-    /// Waits until the lane is below its soft limit, or the session is closed.
+    /// Waits until the lane of this key is below its soft limit, or the session is closed.
     fn ready(self: Arc<Self>, lane: LaneKey) -> BoxFuture<'static, ()>;
 
     /// Ends the session. [`SessionIngress::down`](crate::SessionIngress::down) follows.
     fn close(&self, reason: DownReason);
 }
 
-/// Which lane of a session an envelope takes: always the same one for the same receiver.
+/// Who sends an envelope: all with the same key arrive in the order sent, whatever their size and whomever
+/// they are for. So a session lets them take one lane, always the same; and what follows a long one
+/// waits for it. Keys that differ promise nothing to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LaneKey(pub u64);
 

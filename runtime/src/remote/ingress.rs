@@ -23,7 +23,7 @@ use crate::pid::AnyPid;
 use crate::reason::DownReason;
 use crate::remote::carrier::{LaneKey, Outlet, SessionInfo, Urgency};
 use crate::remote::decoding::Source;
-use crate::remote::lookup::lane_of;
+use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::{Peer, Session};
 use crate::remote::wire::{self, CallRef, Header, MethodKey, MethodRef, SpawnRequest};
 
@@ -114,15 +114,15 @@ impl SessionIngress {
 
     pub(super) fn on_casts(
         &self,
-        key: LaneKey,
+        to: ReceiverKey,
         cell: Option<&Arc<dyn AnyCell>>,
         casts: &[Cast<'_>],
     ) {
         match cell {
-            Some(cell) => self.on_verdict(key, cell.deliver_casts(self.source(), key, casts)),
+            Some(cell) => self.on_verdict(to, cell.deliver_casts(self.source(), to, casts)),
             None => {
                 casts.iter().for_each(|_| self.node.counters().note_undeliverable());
-                tracing::trace!(node = %self.node.name(), to = key.0, "casts from another node: no such actor");
+                tracing::trace!(node = %self.node.name(), to = to.0, "casts from another node: no such actor");
             }
         }
     }
@@ -131,11 +131,13 @@ impl SessionIngress {
         match header {
             Header::Cast { to, method } => {
                 let cast = [(self.method(method)?, tail)];
-                self.on_casts(LaneKey(to), self.node.cell(to).as_ref(), &cast);
+                let receiver = ReceiverKey::of_actor(to);
+                self.on_casts(receiver, self.node.cell(to).as_ref(), &cast);
             }
             Header::CastNamed { to, method } => {
                 let cast = [(self.method(method)?, tail)];
-                self.on_casts(lane_of(&to), self.named(&to).as_ref(), &cast);
+                let receiver = ReceiverKey::of_name(&to);
+                self.on_casts(receiver, self.named(&to).as_ref(), &cast);
             }
             Header::Call { to, method, call, deadline_ms } => {
                 let key = self.method(method)?;
@@ -144,19 +146,19 @@ impl SessionIngress {
                         let deadline = Instant::now() + Duration::from_millis(deadline_ms.into());
                         let peer = Arc::clone(&self.peer);
                         let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
-                        let verdict =
-                            cell.deliver_call(self.source(), LaneKey(to), (key, tail), back);
-                        self.on_verdict(LaneKey(to), verdict);
+                        let to = ReceiverKey::of_actor(to);
+                        let verdict = cell.deliver_call(self.source(), to, (key, tail), back);
+                        self.on_verdict(to, verdict);
                     }
-                    None => self.node.refuse_call(&self.peer, call, CallError::NoProc),
+                    None => self.node.refuse_call(&self.peer, to, call),
                 }
             }
             Header::Pause { key } => {
-                if !self.peer.pauses.pause(key) {
+                if !self.peer.pauses.pause(ReceiverKey(key)) {
                     return Err(ProtocolViolation("too many receivers are full".to_owned()));
                 }
             }
-            Header::Resume { key } => self.peer.pauses.resume(key),
+            Header::Resume { key } => self.peer.pauses.resume(ReceiverKey(key)),
             Header::Reply { call } => self.answer(call, Ok(tail)),
             Header::ReplyError { call, error } => self.answer(call, Err(error)),
             Header::Spawn(request) => self.on_spawn(request, tail),
@@ -186,12 +188,12 @@ impl SessionIngress {
         key.ok_or_else(|| ProtocolViolation(format!("{method:?} is no method here")))
     }
 
-    fn on_verdict(&self, key: LaneKey, verdict: Verdict) {
+    fn on_verdict(&self, to: ReceiverKey, verdict: Verdict) {
         match verdict {
             Verdict::Go => {}
             Verdict::Pause => {
-                let header = Header::Pause { key: key.0 };
-                let _ = self.peer.send(key, Urgency::Forced, &header, &mut |_| Ok(()));
+                let header = Header::Pause { key: to.0 };
+                let _ = self.peer.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
             }
             Verdict::Flooding => {
                 let (node, peer) = (self.node.name(), &self.peer.instance().node);
@@ -312,7 +314,7 @@ impl SessionIngress {
         let found = self.node.whereis(name).map(|pid| pid.serial());
         let mut payload = |out: &mut Vec<u8>| wire::append(&found, out);
         let header = Header::Reply { call };
-        let _ = self.peer.send(LaneKey(call.0), Urgency::Forced, &header, &mut payload);
+        let _ = self.peer.send(LaneKey::of_sender(), Urgency::Forced, &header, &mut payload);
     }
 
     fn named(&self, name: &str) -> Option<Arc<dyn AnyCell>> {

@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::pid::AnyPid;
 use crate::remote::carrier::{LaneKey, Urgency};
 use crate::remote::decoding::Source;
+use crate::remote::pause::ReceiverKey;
 use crate::remote::slots::ReplySlot;
 use crate::remote::wire::{self, Header, MethodKey};
 
@@ -32,7 +33,7 @@ async fn ask_whereis(node: &Node, place: &NodeId, name: &str) -> Result<Option<A
     peer.wait_for(call, Box::new(SerialSlot(sender)));
     let _forget = peer.forget_later(call);
     let header = Header::WhereIs { call, name: name.to_owned() };
-    peer.send(LaneKey(0), Urgency::Refusable, &header, &mut |_| Ok(()))?;
+    peer.send(LaneKey::of_sender(), Urgency::Refusable, &header, &mut |_| Ok(()))?;
     let serial = answer.await.map_err(|_closed| no_connection())??;
     Ok(serial.map(|serial| AnyPid::new(Arc::clone(&peer), serial)))
 }
@@ -76,16 +77,11 @@ pub(super) fn cast_named<A: Remote>(
     let header = |method| Header::CastNamed { to, method };
     let method = (A::NAME, key);
     match purpose {
-        Purpose::Message => peer.send_method(lane_of(name), method, header, &mut payload),
-        Purpose::Upkeep => {
-            peer.send_method_in_background(lane_of(name), method, header, &mut payload)
+        Purpose::Message => {
+            peer.send_method(ReceiverKey::of_name(name), method, header, &mut payload)
         }
+        Purpose::Upkeep => peer.send_upkeep(name, method, header, &mut payload),
     }
-}
-
-/// The lane of a named receiver: always the same for the same name.
-pub(super) fn lane_of(name: &str) -> LaneKey {
-    LaneKey(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
 }
 
 /// A cast in the form in which it travels, to be delivered to many actors of one type.

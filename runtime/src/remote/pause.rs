@@ -17,22 +17,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::remote::carrier::LaneKey;
-
 /// Receivers on one node that may be paused at once. Count. More is a violation of the protocol; a node
 /// with a million actors that are all full has other troubles.
 pub(crate) const PAUSED_MAX: usize = 1 << 20;
+
+/// A receiver, as pauses name it. It is not the key of a lane: those are of senders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReceiverKey(pub(crate) u64);
+
+impl ReceiverKey {
+    /// The actor with this serial on its node.
+    pub(crate) const fn of_actor(serial: u64) -> Self {
+        Self(serial)
+    }
+
+    /// Whoever has this name.
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Pauses {
     /// Whether any is, so that who sends to others need not look.
     any: AtomicBool,
-    keys: Mutex<BTreeSet<u64>>,
+    keys: Mutex<BTreeSet<ReceiverKey>>,
     resumed: Notify,
 }
 
 impl Pauses {
-    pub(crate) fn is_paused(&self, LaneKey(key): LaneKey) -> bool {
+    pub(crate) fn is_paused(&self, key: ReceiverKey) -> bool {
         self.any.load(Ordering::Acquire) && self.keys.lock().contains(&key)
     }
 
@@ -42,7 +56,7 @@ impl Pauses {
     }
 
     /// The receiver can take no more. `false`: that are too many.
-    pub(crate) fn pause(&self, key: u64) -> bool {
+    pub(crate) fn pause(&self, key: ReceiverKey) -> bool {
         let mut keys = self.keys.lock();
         if keys.len() >= PAUSED_MAX {
             return false;
@@ -53,7 +67,7 @@ impl Pauses {
     }
 
     /// The receiver can take more again.
-    pub(crate) fn resume(&self, key: u64) {
+    pub(crate) fn resume(&self, key: ReceiverKey) {
         let mut keys = self.keys.lock();
         keys.remove(&key);
         self.any.store(!keys.is_empty(), Ordering::Release);
@@ -71,7 +85,7 @@ impl Pauses {
     }
 
     /// Waits until the receiver can take more.
-    pub(crate) async fn ready(&self, key: LaneKey) {
+    pub(crate) async fn ready(&self, key: ReceiverKey) {
         loop {
             let mut resumed = std::pin::pin!(self.resumed.notified());
             // Before the look: a resume between look and wait is not missed.

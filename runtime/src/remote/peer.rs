@@ -18,7 +18,7 @@ use crate::node::timers::Timers;
 use crate::node::{Node, NodeInner};
 use crate::reason::{DownReason, ExitReason};
 use crate::remote::carrier::{LaneKey, Outlet, OutletError, Urgency};
-use crate::remote::pause::Pauses;
+use crate::remote::pause::{Pauses, ReceiverKey};
 pub(crate) use crate::remote::route::Session;
 use crate::remote::route::{Kept, Route};
 use crate::remote::slots::Slots;
@@ -111,24 +111,37 @@ impl Peer {
     /// more now, or if the other side, as far as its schema is known, does not have that method.
     pub(crate) fn send_method(
         self: &Arc<Self>,
-        lane: LaneKey,
-        (type_name, key): (&str, MethodKey),
+        to: ReceiverKey,
+        method: (&str, MethodKey),
         header: impl FnOnce(MethodRef) -> Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
         self.note_used();
-        self.send_method_in_background(lane, (type_name, key), header, payload)
+        self.send_method_by(LaneKey::of_sender(), to, method, header, payload)
     }
 
-    /// The same, but it does not count as use of the session.
-    pub(crate) fn send_method_in_background(
+    /// The same for a service with this name on both nodes, whichever task sends for it; it does not
+    /// count as use of the session.
+    pub(crate) fn send_upkeep(
+        self: &Arc<Self>,
+        name: &str,
+        method: (&str, MethodKey),
+        header: impl FnOnce(MethodRef) -> Header,
+        payload: PutPayload<'_>,
+    ) -> Result<(), CastError> {
+        let (lane, to) = (LaneKey::of_service(name), ReceiverKey::of_name(name));
+        self.send_method_by(lane, to, method, header, payload)
+    }
+
+    fn send_method_by(
         self: &Arc<Self>,
         lane: LaneKey,
+        to: ReceiverKey,
         (type_name, key): (&str, MethodKey),
         header: impl FnOnce(MethodRef) -> Header,
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        if self.pauses.is_paused(lane) {
+        if self.pauses.is_paused(to) {
             return Err(CastError::Overloaded);
         }
         let (session, is_open) = {
@@ -239,10 +252,10 @@ impl Peer {
 
     /// Waits until a refused envelope has a chance: the receiver and the lane have room, or there is no
     /// session.
-    pub(crate) async fn ready(&self, lane: LaneKey) {
-        self.pauses.ready(lane).await;
+    pub(crate) async fn ready(&self, to: ReceiverKey) {
+        self.pauses.ready(to).await;
         let open = self.route.read().open().cloned();
-        let ready = open.map(|session| Arc::clone(&session.outlet).ready(lane));
+        let ready = open.map(|session| Arc::clone(&session.outlet).ready(LaneKey::of_sender()));
         match ready {
             Some(ready) => ready.await,
             None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,

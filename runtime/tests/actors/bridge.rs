@@ -1,7 +1,7 @@
 //! Two nodes joined without a network: what one sends, the other is handed in its order, at once
-//! unless it is held back.
+//! unless it is held back; what was held back may go as if each sender had a lane of its own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -21,7 +21,10 @@ struct Way {
 
 #[derive(Debug, Default)]
 struct WayState {
-    sent: VecDeque<Vec<u8>>,
+    sent: VecDeque<(LaneKey, Vec<u8>)>,
+    /// If envelopes go as if each key had a lane of its own, and none was faster: what decides which one
+    /// comes next.
+    lanes: Option<u64>,
     /// How many of them may go; `None` if all may.
     permits: Option<usize>,
     cut: bool,
@@ -35,7 +38,7 @@ impl Way {
         if state.permits == Some(0) {
             return None;
         }
-        let envelope = state.sent.pop_front()?;
+        let envelope = state.pop()?;
         if let Some(permits) = &mut state.permits {
             *permits -= 1;
         }
@@ -66,10 +69,24 @@ impl Way {
     }
 }
 
+impl WayState {
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        let key = self.sent.front()?.0;
+        let key = self.lanes.as_mut().map_or(key, |random| {
+            let keys: BTreeSet<_> = self.sent.iter().map(|(key, _)| key.0).collect();
+            *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let nth = (*random >> 33) as usize % keys.len();
+            LaneKey(keys.into_iter().nth(nth).unwrap())
+        });
+        let at = self.sent.iter().position(|(of, _)| *of == key)?;
+        self.sent.remove(at).map(|(_, envelope)| envelope)
+    }
+}
+
 impl Outlet for Way {
     fn send(
         &self,
-        _: LaneKey,
+        lane: LaneKey,
         _: Urgency,
         encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), WireError>,
     ) -> Result<(), OutletError> {
@@ -83,7 +100,7 @@ impl Outlet for Way {
             if state.cut {
                 return Err(OutletError::Closed);
             }
-            state.sent.push_back(bytes);
+            state.sent.push_back((lane, bytes));
         }
         self.pump();
         Ok(())
@@ -177,6 +194,11 @@ impl Bridge {
     /// Lets everything go that is kept back, and what comes.
     pub(crate) fn let_go(&self, from: &Node) {
         self.way(from).permit(None);
+    }
+
+    /// Keeps only the order of each key, of what `from` sends and is kept back when it goes.
+    pub(crate) fn mix(&self, from: &Node, seed: u64) {
+        self.way(from).state.lock().lanes = Some(seed);
     }
 
     fn way(&self, from: &Node) -> &Way {

@@ -24,6 +24,7 @@ mod messages;
 mod monitor_races;
 mod monitors;
 mod named;
+mod order;
 mod overflow;
 mod panics;
 mod pids;

@@ -117,9 +117,7 @@ async fn a_message_that_panics_when_it_is_dropped_unhandled_spares_the_session()
     let (node, pid) = (b.clone(), b.pid::<Host>(host.any()));
     let draining = tokio::spawn(async move { node.drain(&pid, Duration::from_secs(30)).await });
     let soon = Duration::from_millis(20);
-    let closed = async || {
-        host.take(Touchy(ARMED)).timeout(soon).await == Err(CallError::NoProc)
-    };
+    let closed = async || host.take(Touchy(ARMED)).timeout(soon).await == Err(CallError::NoProc);
     eventually("nothing more is let in", closed).await;
     for _ in 0..3 {
         host.swallow(Touchy(ARMED)).unwrap();

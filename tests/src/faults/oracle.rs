@@ -12,7 +12,7 @@
 //! | each monitor ends exactly once | the watcher, and its sums here |
 //! | the downs of monitors come before the down of their node | the watcher |
 //! | a link that both ends knew of breaks once on each side that lives; any other at most once | here |
-//! | nothing comes of an actor after its exit or down; all has come before an orderly one | the ends of pairs |
+//! | nothing comes of an actor after its exit or down, by pid or by name, short or long; all has come before an orderly one | the ends of pairs |
 //!
 //! Source: `docs/semantics.md`, "Delivery", "Exits, links, monitors", "Nodes".
 

@@ -19,6 +19,7 @@ mod gossip;
 mod idle;
 mod many;
 mod nodes;
+mod order;
 mod pipes;
 mod seed;
 mod services;

@@ -26,8 +26,9 @@ struct Run {
 /// Goal: whatever the network and the nodes do, sessions keep what the oracle says, and once all is
 /// quiet every pair has exactly one.
 /// Method: 1,000 seeds, every tenth run twice; 2 to 7 nodes, all of which dial all others all the time
-/// and send short and long messages to five receivers on each. Some close sessions that they do not use
-/// for some 100 to 1,000 ms, and need them now and then; some speak an earlier version, which cannot.
+/// and four senders on each send short and long messages to five receivers, in turns by their pids, their
+/// names and the places for answers. Some close sessions that they do not use for some 100 to 1,000 ms,
+/// and need them now and then; some speak an earlier version, which cannot.
 #[test]
 fn sessions_keep_their_promises_under_faults_and_recover() {
     let seeds = seeds(1000);

@@ -3,14 +3,14 @@
 //!
 //! ```text
 //!   sender                                              receiver
-//!   long message for K ─ cut ─▶ fragments, in turns ──▶ put together
+//!   long message of K ── cut ─▶ fragments, in turns ──▶ put together
 //!                                with those of others    wait until the user lane of K has
-//!   later messages for K ─────▶ behind it, whatever      delivered what was sent before
+//!   later messages of K ──────▶ behind it, whatever      delivered what was sent before
 //!                               their size               deliver
 //!   K goes by its user lane  ◀───── Delivered ────────── say so
 //! ```
 //!
-//! Invariant: messages with the same key are delivered in the order in which they were pushed or sent
+//! A key is a sender's, or that of several. Invariant: messages with the same key are delivered in the order in which they were pushed or sent
 //! on the user lane. Before a stream: the receiver waits for the user lane. Within: a stream is a
 //! queue. After it: the sender goes back to the user lane only when all of the stream is delivered.
 //! What this does not do: put one long message aside for a later one of the same key.

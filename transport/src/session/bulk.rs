@@ -74,8 +74,8 @@ impl Bulk {
         if outgoing.bytes() + bytes > BULK_BYTES_HARD {
             return Err(AppendError::Overflowed);
         }
-        // For those behind the first one too: when another sender began the stream, this one may have
-        // been on its way into the user lane.
+        // For those behind the first one too: when another task with this key began the stream, this one
+        // may have been on its way into the user lane.
         let after = After { lane: at, frames: lane.frames_so_far() };
         outgoing.push(key, Some(after), message);
         self.any.store(true, Ordering::Release);

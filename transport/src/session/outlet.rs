@@ -11,7 +11,7 @@ use crate::proto::session::Input;
 use crate::scratch::with_buffer;
 
 impl Session {
-    /// The user lane of a receiver: not the first lane, and not the last.
+    /// The user lane of a sender: not the first lane, and not the last.
     fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
         let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
         let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;

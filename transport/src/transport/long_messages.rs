@@ -45,7 +45,7 @@ fn delivered(node: &Node) -> Vec<Vec<u8>> {
     events.collect()
 }
 
-/// A message of its receiver and its place among those to it, `bytes` long at least.
+/// A message of its sender and its place among those of it, `bytes` long at least.
 fn message(key: u64, place: u32, bytes: usize) -> Vec<u8> {
     let mut message = [&key.to_le_bytes()[..], &place.to_le_bytes()].concat();
     message.resize(bytes.max(12), 7);
@@ -53,7 +53,7 @@ fn message(key: u64, place: u32, bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn messages_to_one_receiver_keep_their_order_whatever_their_size() {
+async fn messages_of_one_sender_keep_their_order_whatever_their_size() {
     const KEYS: u64 = 5;
     const MESSAGES: u32 = 200;
     for (net, lanes) in Net::all().into_iter().zip([[1, 1], [3, 7]]) {
@@ -79,23 +79,23 @@ async fn messages_to_one_receiver_keep_their_order_whatever_their_size() {
             let (key, rest) = envelope.split_first_chunk().unwrap();
             let place = u32::from_le_bytes(*rest.first_chunk().unwrap());
             let expected = next.entry(u64::from_le_bytes(*key)).or_default();
-            assert_eq!(place, *expected, "to {key:?}");
+            assert_eq!(place, *expected, "of {key:?}");
             *expected += 1;
         }
     }
 }
 
 #[tokio::test]
-async fn huge_message_does_not_hold_up_a_small_one_to_another_receiver() {
+async fn huge_message_does_not_hold_up_a_small_one_of_another_sender() {
     for net in Net::all() {
         let (a, b) = pair(&net, [1, 1]).await;
         let outlet = a.outlet(&b);
         send(&outlet, 1, &message(1, 0, MESSAGE_BYTES_MAX)).await;
         send(&outlet, 1, b"behind it").await;
-        send(&outlet, 2, b"to another").await;
+        send(&outlet, 2, b"of another").await;
         b.sees("all of them", |events| events.len() == 4).await;
         let lengths: Vec<_> = delivered(&b).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [b"to another".len(), MESSAGE_BYTES_MAX, b"behind it".len()]);
+        assert_eq!(lengths, [b"of another".len(), MESSAGE_BYTES_MAX, b"behind it".len()]);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::state::{State, wake};
 use super::{Item, Mailbox};
 use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::Peer;
 use crate::remote::wire::Header;
 
@@ -17,7 +18,7 @@ pub(crate) const AFTER_PAUSE_BYTES_MAX: usize = 256 << 20;
 #[derive(Debug)]
 pub(crate) struct Arrival<'a> {
     pub(crate) peer: &'a Arc<Peer>,
-    pub(crate) key: LaneKey,
+    pub(crate) key: ReceiverKey,
     pub(crate) bytes: usize,
 }
 
@@ -37,7 +38,7 @@ pub(crate) enum Verdict {
 pub(super) struct Paused {
     peer: Arc<Peer>,
     session: u64,
-    key: LaneKey,
+    key: ReceiverKey,
     /// What it has sent since.
     bytes: usize,
 }
@@ -46,7 +47,7 @@ impl Paused {
     fn resume(self) {
         let header = Header::Resume { key: self.key.0 };
         // Lost only with the session, which forgets that the receiver was full.
-        let _ = self.peer.send(self.key, Urgency::Forced, &header, &mut |_| Ok(()));
+        let _ = self.peer.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
     }
 }
 

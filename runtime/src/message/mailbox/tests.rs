@@ -5,7 +5,7 @@ use std::task::{Context, Wake};
 
 use super::*;
 use crate::identity::{Incarnation, NodeInstance};
-use crate::remote::carrier::LaneKey;
+use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::Peer;
 
 /// Counts how often it was woken.
@@ -139,7 +139,7 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
     let (mailbox, woken, mut batch) = mailbox(Overflow::Refuse);
     let peer = peer();
     let arrive = |bytes| {
-        let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes };
+        let arrival = Arrival { peer: &peer, key: ReceiverKey(7), bytes };
         mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap()
     };
     assert_eq!([arrive(1), arrive(1), arrive(1)], [Verdict::Go, Verdict::Go, Verdict::Pause]);
@@ -150,7 +150,7 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
     assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
     assert_eq!(arrive(1), Verdict::Go, "it was told to go on, and all is forgotten");
     mailbox.close();
-    let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: 1 };
+    let arrival = Arrival { peer: &peer, key: ReceiverKey(7), bytes: 1 };
     assert!(mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).is_err());
 }
 
@@ -158,7 +158,7 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
 fn bytes_fill_a_mailbox_too() {
     let mailbox = Mailbox::<u32>::new(100, Overflow::Refuse);
     let peer = peer();
-    let arrival = Arrival { peer: &peer, key: LaneKey(7), bytes: REMOTE_BYTES_MAX };
+    let arrival = Arrival { peer: &peer, key: ReceiverKey(7), bytes: REMOTE_BYTES_MAX };
     let arrive = || mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap();
     assert_eq!([arrive(), arrive()], [Verdict::Go, Verdict::Pause]);
 }

@@ -4,12 +4,13 @@
 //!   maker                                  other
 //!        ── link, monitor ────────────────▶
 //!        ── is_there ─────────────────────▶     answered: both know of the link
-//!        ◀──────────────── word 0, 1, 2 ...
+//!        ◀──────────────── word 0, 1, 2 ...     short and long, to its pid and to its name in turns
 //!        ◀──────────────────── exit, down       it ends, is killed, or the session is lost
 //! ```
 
 use std::time::{Duration, Instant};
 
+use serde_bytes::ByteBuf;
 use starlings::prelude::*;
 use starlings::{AnyPid, CallError, CastError};
 use starlings_tests::faults::{TieEnd, TieId, Tied};
@@ -45,7 +46,13 @@ impl End {
         self.tell();
     }
 
-    /// Answers: what was sent to it before has come.
+    /// Whether the other one is there. It asks itself: what it sent to that one before has come then.
+    #[call]
+    async fn settle(&mut self, other: AnyPid, cx: &mut Cx<Self>) -> Result<bool, CallError> {
+        cx.node().pid::<Self>(&other).is_there().await
+    }
+
+    /// Answers: what the asker sent to it before has come.
     #[call]
     fn is_there(&self) -> bool {
         true
@@ -60,9 +67,14 @@ impl End {
     /// Says words from this one up to the last, and then ends, if it is to.
     #[cast]
     fn speak(&mut self, to: AnyPid, from: u64, words: u64, ends: bool, cx: &mut Cx<Self>) {
-        let listener = cx.node().pid::<Self>(&to);
+        let (listener, place) = (cx.node().pid::<Self>(&to), cx.node().on(to.node()));
         for number in from..words {
-            match listener.word(number) {
+            let bytes = ByteBuf::from(vec![0; if number % 63 == 40 { LONG_BYTES } else { 8 }]);
+            let said = match number % 2 {
+                0 => listener.word(number, bytes),
+                _ => place.cast_named::<Self>(&name(self.tie), EndMessage::Word { number, bytes }),
+            };
+            match said {
                 Ok(()) => {}
                 Err(CastError::Overloaded) => {
                     // Later; this one can always be told something.
@@ -79,7 +91,7 @@ impl End {
 
     /// The next word of the other one.
     #[cast]
-    fn word(&mut self, number: u64) {
+    fn word(&mut self, number: u64, _bytes: ByteBuf) {
         if number != self.log.words {
             self.breaks(format!("word {number} in place of {}", self.log.words));
         }
@@ -137,6 +149,17 @@ enum Fate {
 /// Words of each tie.
 const WORDS: u64 = 300;
 
+/// Bytes of a word that does not fit into a frame.
+const LONG_BYTES: usize = 100 << 10;
+
+/// The name that the maker of a tie has on its node.
+fn name(tie: TieId) -> String {
+    format!("maker.{}.{}.{}", tie.life, tie.epoch, tie.number)
+}
+
+/// How long the maker may take to say whether the other one is there. More than its own call may.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+
 /// How long an end may take to be told, or the session to be lost. Longer than any fault lasts.
 const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
@@ -149,10 +172,11 @@ pub(crate) async fn make(node: &Node, there: &NodeId, tie: TieId) -> Option<Tied
         _ => Fate::MakerIsKilled,
     };
     let other = node.on(there).spawn::<End>(tie).await.ok()?;
-    let maker = node.spawn::<End>(tie).await.unwrap();
+    let maker = node.spawn::<End>(tie).name(name(tie)).await.unwrap();
     let made = maker.tie(other.any().clone(), WORDS).await;
     assert!(made.is_ok(), "{made:?}");
-    let is_settled = match other.is_there().await {
+    let is_settled = match maker.settle(other.any().clone()).timeout(SETTLED_WITHIN).await.unwrap()
+    {
         Ok(there) => there,
         Err(CallError::NoProc) => panic!("it was spawned, and nobody has killed it"),
         Err(_) => false,

@@ -25,7 +25,8 @@ pub(crate) const LANES: u8 = 4;
 
 const BULK_LANE: u8 = LANES - 1;
 
-/// Receivers on each node.
+/// Senders on each node, and receivers.
+const SENDERS: u64 = 4;
 const RECEIVERS: u64 = 5;
 
 /// Pieces of long messages that a node writes when it writes at all.
@@ -64,12 +65,32 @@ pub(crate) enum Frame {
 pub(crate) struct Envelope {
     pub(crate) from: NodeInstance,
     pub(crate) to: NodeInstance,
+    pub(crate) sender: u64,
     pub(crate) receiver: u64,
+    /// By what the receiver is reached.
+    pub(crate) address: Address,
     /// Of all from this life to that node.
     pub(crate) number: u64,
-    /// Of those sent to this receiver in this session, once it is sent.
+    /// Of those of this sender to this receiver in this session, once it is sent.
     pub(crate) place: u64,
     pub(crate) is_long: bool,
+}
+
+/// The ways to one receiver: a sender uses all of them in turns, and they must not overtake each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address {
+    Pid,
+    Name,
+    /// The place where the receiver waits for the answer of a call.
+    Answer,
+}
+
+impl Envelope {
+    /// The key that the session gets with it, as the runtime makes it: that of its sender, whatever the
+    /// address.
+    fn lane_key(&self) -> u64 {
+        self.sender
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -124,8 +145,8 @@ struct Live {
     key: SessionKey,
     state: session::State,
     lanes: Vec<Lane>,
-    /// How many envelopes each receiver was sent.
-    places: [u64; RECEIVERS as usize],
+    /// How many envelopes each sender sent to each receiver.
+    places: BTreeMap<(u64, u64), u64>,
     outgoing: Outgoing,
     /// What the messages are that go by the bulk lane.
     long: VecDeque<(u32, Envelope)>,
@@ -469,7 +490,7 @@ impl Node {
             key,
             state,
             lanes: parked.values().map(lane).collect(),
-            places: [0; RECEIVERS as usize],
+            places: BTreeMap::new(),
             outgoing: Outgoing::default(),
             long: VecDeque::new(),
             sent_long: 0,
@@ -661,7 +682,9 @@ impl Node {
     fn say(&mut self) {
         let nodes: BTreeSet<_> = self.live.keys().chain(self.kept.keys()).cloned().collect();
         for node in nodes {
-            let (receiver, is_long) = (self.random.below(RECEIVERS), self.random.chance(60));
+            let (sender, receiver) = (self.random.below(SENDERS), self.random.below(RECEIVERS));
+            let address = [Address::Pid, Address::Name, Address::Answer][self.random.index(3)];
+            let is_long = self.random.chance(60);
             let to = match (self.live.get(&node), self.kept.get(&node)) {
                 (Some(live), _) => {
                     let is_finished = live.lanes.iter().any(|lane| lane.is_finished);
@@ -677,7 +700,8 @@ impl Node {
             let number = self.numbers.entry(node.clone()).or_default();
             *number += 1;
             let (from, number) = (self.party.me.clone(), *number);
-            let envelope = Envelope { from, to, receiver, number, place: 0, is_long };
+            let envelope =
+                Envelope { from, to, sender, receiver, address, number, place: 0, is_long };
             self.out.push(Output::Accepted(envelope.clone()));
             match (self.live.get_mut(&node), self.kept.get_mut(&node)) {
                 (Some(live), _) if live.is_frozen => live.kept.push(envelope),
@@ -695,15 +719,16 @@ impl Node {
     /// Hands an envelope to the session.
     fn transmit(&mut self, node: &NodeId, mut envelope: Envelope) {
         let live = self.live.get_mut(node).unwrap();
-        let (receiver, is_long) = (envelope.receiver, envelope.is_long);
+        let (key, is_long) = (envelope.lane_key(), envelope.is_long);
         live.is_used = true;
-        envelope.place = live.places[receiver as usize];
-        live.places[receiver as usize] += 1;
-        let lane = 1 + u8::try_from(receiver % u64::from(LANES - 2)).unwrap();
-        if is_long || live.outgoing.has(receiver) {
+        let next = live.places.entry((envelope.sender, envelope.receiver)).or_default();
+        envelope.place = *next;
+        *next += 1;
+        let lane = 1 + u8::try_from(key % u64::from(LANES - 2)).unwrap();
+        if is_long || live.outgoing.has(key) {
             let frames = live.lanes[usize::from(lane)].out_seq;
             let bytes = vec![0; if is_long { LONG_BYTES } else { 10 }];
-            live.outgoing.push(receiver, Some(After { lane, frames }), bytes);
+            live.outgoing.push(key, Some(After { lane, frames }), bytes);
             live.long.push_back((live.sent_long, envelope));
             live.sent_long += 1;
         } else {

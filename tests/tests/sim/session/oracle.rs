@@ -4,7 +4,7 @@
 //! |---|---|
 //! | ups and downs of a peer alternate | semantics.md, Nodes; OTP `net_kernel:monitor_nodes` |
 //! | nothing is delivered before the up or after the down | the same |
-//! | at most once, in order, without gap to each receiver, whatever the size | semantics.md, Delivery |
+//! | at most once, in order, without gap from each sender to each receiver, whatever size and address | semantics.md, Delivery |
 //! | nothing from or to another incarnation | semantics.md, Identity |
 //! | a peer's incarnations never fall | docs/protocol/session.md |
 //! | at an end for want of use, all that either end took is delivered or goes by the next session | semantics.md, Nodes |
@@ -23,10 +23,10 @@ type Who = (NodeInstance, NodeId);
 pub(crate) struct Oracle {
     live: BTreeMap<Who, (NodeInstance, SessionKey)>,
     last_up: BTreeMap<Who, NodeInstance>,
-    /// The number of the last envelope from one life to another, by receiver.
-    numbers: BTreeMap<(NodeInstance, NodeInstance, u64), u64>,
-    /// The next one to a receiver in a session.
-    places: BTreeMap<(NodeInstance, SessionKey, u64), u64>,
+    /// The number of the last envelope from one life to another, by sender and receiver.
+    numbers: BTreeMap<(NodeInstance, NodeInstance, [u64; 2]), u64>,
+    /// The next one of a sender to a receiver in a session.
+    places: BTreeMap<(NodeInstance, SessionKey, [u64; 2]), u64>,
     /// Who was at the ends of each session, the dialler first.
     ends: BTreeMap<u64, [Option<NodeInstance>; 2]>,
     /// What one life took for another and is not delivered, by receiver and number.
@@ -112,7 +112,8 @@ impl Oracle {
         key: SessionKey,
         envelope: &Envelope,
     ) -> Result<(), String> {
-        let Envelope { from, to, receiver, number, place, .. } = envelope;
+        let Envelope { from, to, sender, receiver, number, place, .. } = envelope;
+        let pair = [*sender, *receiver];
         let who = (me.clone(), from.node.clone());
         if self.live.get(&who) != Some(&(from.clone(), key)) {
             return Err(format!("{me:?}: {envelope:?} without a session"));
@@ -120,12 +121,12 @@ impl Oracle {
         if to != me {
             return Err(format!("{me:?}: {envelope:?} is for another life"));
         }
-        let next = self.places.entry((me.clone(), key, *receiver)).or_default();
+        let next = self.places.entry((me.clone(), key, pair)).or_default();
         if *next != *place {
             return Err(format!("{me:?}: {envelope:?} where {next} was due"));
         }
         *next += 1;
-        let last = self.numbers.entry((from.clone(), to.clone(), *receiver)).or_default();
+        let last = self.numbers.entry((from.clone(), to.clone(), pair)).or_default();
         if *last >= *number {
             return Err(format!("{me:?}: {envelope:?} after number {last}"));
         }
