@@ -22,7 +22,7 @@ pub(crate) struct Child {
     pub(super) streak: u32,
     /// When its latest start began, as a number of `Tracks::arrival`.
     pub(super) began: u64,
-    /// The node that its latest start was lost with.
+    /// The node that its latest failed start was lost with.
     pub(super) lost_with: Option<NodeId>,
 }
 

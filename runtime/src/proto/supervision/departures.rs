@@ -26,9 +26,7 @@ pub(super) struct Sign {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignKind {
-    /// Killed: by its node, if others there were stopped before.
-    Killed,
-    /// Stopped, and not by its supervisor.
+    /// Stopped, or killed since that took too long; and not by its supervisor.
     Stopped,
     /// The session was lost.
     Lost,
@@ -37,8 +35,7 @@ pub(super) enum SignKind {
 impl SignKind {
     pub(super) fn of_end(reason: &ExitReason) -> Option<Self> {
         match reason {
-            ExitReason::Killed => Some(Self::Killed),
-            ExitReason::Shutdown => Some(Self::Stopped),
+            ExitReason::Shutdown | ExitReason::Killed => Some(Self::Stopped),
             ExitReason::NoConnection => Some(Self::Lost),
             ExitReason::Normal
             | ExitReason::NoProc
@@ -92,13 +89,9 @@ impl Departures {
         explained
     }
 
-    /// This was counted as a restart: is it the beginning of a going?
+    /// This was counted as a restart: it may be the first sign of a going.
     pub(super) fn note(&mut self, now: Duration, sign: Sign, at: u64) {
-        let lost = match sign.kind {
-            SignKind::Killed => return,
-            SignKind::Stopped => false,
-            SignKind::Lost => true,
-        };
+        let lost = sign.kind == SignKind::Lost;
         let period = self.period;
         self.latest.retain(|_, known| now.saturating_sub(known.counted) <= period);
         self.latest.insert(sign.node, Departure { counted: now, at, lost });

@@ -55,7 +55,7 @@ impl State {
                 // A temporary child of a group is gone once it was stopped.
                 let began = self.tracks.arrival();
                 if let Some(child) = self.children.get_mut(key) {
-                    (child.began, child.lost_with) = (began, None);
+                    child.began = began;
                     self.children.set_life(key, Life::Starting);
                     return outbox.push(Output::Start { key });
                 }

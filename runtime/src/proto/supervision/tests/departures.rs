@@ -67,6 +67,14 @@ fn orderly_end_of_a_node_counts_once_with_its_kills_and_its_loss() {
 }
 
 #[test]
+fn orderly_end_of_a_node_counts_once_though_no_child_stops_in_time() {
+    let (mut run, keys) = on_another_node(4, Restart::Transient);
+    for (key, serial) in keys.iter().zip(1..) {
+        assert_eq!(end(&mut run, serial, ExitReason::Killed), [start(*key)]);
+    }
+}
+
+#[test]
 fn connection_that_comes_and_goes_spends_the_intensity() {
     let (mut run, keys) = on_another_node(1, Restart::Permanent);
     assert_eq!(end(&mut run, 1, ExitReason::NoConnection), [start(keys[0])]);
@@ -95,8 +103,8 @@ fn going_explains_ends_only_as_long_as_it_counts() {
 }
 
 #[test]
-fn kills_and_crashes_of_children_elsewhere_count_each() {
-    for reason in [ExitReason::Killed, ExitReason::Panic(String::new())] {
+fn crashes_of_children_elsewhere_count_each() {
+    for reason in [ExitReason::Normal, ExitReason::Panic(String::new())] {
         let (mut run, keys) = on_another_node(2, Restart::Permanent);
         assert_eq!(end(&mut run, 1, reason.clone()), [start(keys[0])]);
         assert!(has_given_up(&end(&mut run, 2, reason)));

@@ -26,7 +26,6 @@ struct Loss {
 /// How a life on another node came to its end, if the node may have to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    Killed,
     Stopped,
     Lost,
 }
@@ -34,7 +33,7 @@ pub(super) enum Why {
 impl Why {
     pub(super) fn of(reason: &ExitReason) -> Option<Self> {
         [
-            (ExitReason::Killed, Self::Killed),
+            (ExitReason::Killed, Self::Stopped),
             (ExitReason::Shutdown, Self::Stopped),
             (ExitReason::NoConnection, Self::Lost),
         ]
@@ -73,8 +72,7 @@ impl Otp<'_> {
             }
         }
         let is_gone = why == Some(Why::Lost);
-        let loss = why.filter(|why| *why != Why::Killed);
-        let loss = loss.map(|_| Loss { place, excused: there, is_gone });
+        let loss = why.map(|_| Loss { place, excused: there, is_gone });
         self.restart_times.push(Counted { at: now, loss });
         self.restart_times.len() > self.setup.restarts
     }
