@@ -26,10 +26,11 @@ impl Adopted {
     /// of the program, whose drop may panic: that is no end of the supervisor.
     pub(super) fn let_go(self, supervisor: &AnyPid) {
         let Self { spec, slot, place: _ } = self;
-        let child = spec.id.clone();
+        let ChildSpec { id: child, start, placement, .. } = spec;
         // One after the other: a second panic while the first one unwinds would end the process.
         let dropped = [
-            catch_unwind(AssertUnwindSafe(|| drop(spec))),
+            catch_unwind(AssertUnwindSafe(|| drop(start))),
+            catch_unwind(AssertUnwindSafe(|| drop(placement))),
             catch_unwind(AssertUnwindSafe(|| drop(slot))),
         ];
         if dropped.iter().any(Result::is_err) {

@@ -63,18 +63,20 @@ impl Supervisor {
         }
     }
 
-    /// The node that was to start a child is shutting down, and is tried no more: another one may
-    /// take the child, without that anything counts. `false` if there is none.
+    /// The node that was to start a child is shutting down, and is tried no more: the child is placed
+    /// again, and nothing counts for it. `false` if there is no other place.
     fn start_elsewhere(&mut self, key: ChildKey, cx: &Cx<Self>) -> bool {
         let Some(adopted) = self.specs.get(&key) else { return false };
         let Some(Place { node: peer, instance }) = adopted.place.clone() else { return false };
         let Some(instance) = instance.or_else(|| cx.node().connected_instance(&peer)) else {
             return false;
         };
-        self.placed.note_leaving(cx.node(), instance);
+        self.placed.note_leaving(cx.node(), instance.clone());
         self.give_place_back(key);
         let Ok(Some(place)) = self.find_place(key, cx) else { return false };
-        if self.placed.is_leaving(cx.node(), &place) {
+        let is_newer = || cx.node().connected_instance(&peer).is_some_and(|now| now != instance);
+        let is_other = place != peer || is_newer();
+        if !is_other || self.placed.is_leaving(cx.node(), &place) {
             return false;
         }
         tracing::info!(

@@ -147,7 +147,11 @@ impl<'a> Otp<'a> {
                 due.sort_by_key(|(at, _)| *at);
                 self.mailbox.extend(due.into_iter().map(|(at, name)| Message::Due(name, at)));
             }
-            other => self.mailbox.push_back(other),
+            other @ (Message::Exit(..)
+            | Message::Asked(..)
+            | Message::End
+            | Message::TryAgain(_)
+            | Message::Due(..)) => self.mailbox.push_back(other),
         }
     }
 

@@ -48,7 +48,7 @@ impl Otp<'_> {
             Outcome::Up => {}
             Outcome::Ignored => self.del_child(name),
             Outcome::Failed | Outcome::Lost => {
-                self.children.retain(|child| child.spec.name != name)
+                self.children.retain(|child| child.spec.name != name);
             }
         }
         Ok(answer(outcome))
