@@ -1,9 +1,9 @@
 //! Supervisors: actors that start, restart and stop their children.
 //!
 //! What to do is decided in `proto::supervision`; this actor does it (`performing`). Starts
-//! (`starting`) and stops (`stopping`) run as tasks of their own that report back (`reports`), so that
-//! the supervisor answers while they take their time. In `init` and `terminate` it waits for those
-//! reports itself.
+//! (`starting`) and stops (`stopping`) run as tasks of their own that report back (`reports`), so
+//! that the supervisor answers while they take their time. In `init` and `terminate` it waits for
+//! those reports itself.
 
 mod adding;
 mod adopted;

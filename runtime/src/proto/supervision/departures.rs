@@ -1,10 +1,10 @@
 //! How the going of a node counts: as one restart, however many children were there.
 //!
-//! A node that is lost ends its children with `NoConnection`, one after another. One that shuts down
-//! in order stops them with `Shutdown`, kills those that take too long, and is lost at last. The first
-//! of these signs counts as a restart. As long as that counts, and no longer, the restarts of what
-//! began on that node before it do not count again. What began there afterwards does, so that a
-//! connection that comes and goes spends the intensity.
+//! A node that is lost ends its children with `NoConnection`, one after another. One that shuts
+//! down in order stops them with `Shutdown`, kills those that take too long, and is lost at last.
+//! The first of these signs counts as a restart. As long as that counts, and no longer, the
+//! restarts of what began on that node before it do not count again. What began there afterwards
+//! does, so that a connection that comes and goes spends the intensity.
 //!
 //! Source: ours; `docs/decisions.md`, D43.
 

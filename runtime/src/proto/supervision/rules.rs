@@ -68,8 +68,8 @@ pub enum AutoShutdown {
     AllSignificant,
 }
 
-/// How often children may be restarted before the supervisor gives up. The going of a node counts once,
-/// whatever children were there.
+/// How often children may be restarted before the supervisor gives up. The going of a node counts
+/// once, whatever children were there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intensity {
     /// More restarts than this ...

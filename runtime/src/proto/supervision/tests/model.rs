@@ -6,16 +6,17 @@
 //! and stop. It reads the same log as its mailbox. Both must do the same.
 //!
 //! Where several children have tracks of their own there is no one order of what is done; then each
-//! child's own history is compared, which does not depend on the others but for the end; if there is
-//! one, each history as far as both go. In half of those traces one thing is done after another, and
-//! everything is compared. A supervisor told to end in the middle of something cannot be compared with
-//! OTP, which would not hear it; there the invariants of `world` alone are checked. They are: no child
-//! has two lives at once, each is stopped as its spec says, all are stopped in reverse order at the
-//! end, and nothing is left then. The figures that are printed say how many traces were compared how.
+//! child's own history is compared, which does not depend on the others but for the end; if there
+//! is one, each history as far as both go. In half of those traces one thing is done after another,
+//! and everything is compared. A supervisor told to end in the middle of something cannot be
+//! compared with OTP, which would not hear it; there the invariants of `world` alone are checked.
+//! They are: no child has two lives at once, each is stopped as its spec says, all are stopped in
+//! reverse order at the end, and nothing is left then. The figures that are printed say how many
+//! traces were compared how.
 //!
-//! Where everything is compared, time passes also while starts and stops are under way, children live
-//! on several nodes that go, at once or in order, and the number of children may be bounded. That
-//! requests are refused as `Busy` is not in the traces: it takes a thousand of them.
+//! Where everything is compared, time passes also while starts and stops are under way, children
+//! live on several nodes that go, at once or in order, and the number of children may be bounded.
+//! That requests are refused as `Busy` is not in the traces: it takes a thousand of them.
 
 mod log;
 mod otp;

@@ -1,6 +1,6 @@
 //! A supervisor as the manual of OTP describes it: a list of children, a mailbox, and one thing at a
-//! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours, and what the loss of
-//! a node counts (`losses`).
+//! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours, and what the
+//! loss of a node counts (`losses`).
 
 mod calls;
 mod losses;
