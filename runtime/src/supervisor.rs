@@ -1,10 +1,12 @@
 //! Supervisors: actors that start, restart and stop their children.
 //!
-//! What to do is decided in `proto::supervision`; this actor does it (`performing`). Starts and stops
-//! run as tasks of their own that report back (`reports`), so that the supervisor answers while they
-//! take their time. In `init` and `terminate` it waits for those reports itself.
+//! What to do is decided in `proto::supervision`; this actor does it (`performing`). Starts
+//! (`starting`) and stops (`stopping`) run as tasks of their own that report back (`reports`), so
+//! that the supervisor answers while they take their time. In `init` and `terminate` it waits for
+//! those reports itself.
 
 mod adding;
+mod adopted;
 pub(crate) mod child;
 pub(crate) mod handover;
 mod info;
@@ -12,6 +14,7 @@ mod performing;
 pub(crate) mod placement;
 mod reports;
 mod spec;
+mod starting;
 mod stopping;
 
 use std::collections::BTreeMap;
@@ -31,8 +34,9 @@ use crate::proto::supervision::{
 use crate::reason::ExitReason;
 use adding::AddChild;
 pub use adding::StartChildError;
+use adopted::Adopted;
 pub use info::{ChildCounts, ChildInfo, ChildState};
-use performing::{Adopted, Elapsed};
+use performing::Elapsed;
 use placement::Placed;
 use reports::{Reported, Reports};
 pub use spec::SupervisorSpec;
@@ -71,7 +75,7 @@ impl Supervisor {
         }
         let mut this = Self {
             rules: spec.rules,
-            state: State::new(spec.rules, performing::seed(cx.node())),
+            state: State::new(cx.node().name().clone(), spec.rules, performing::seed(cx.node())),
             specs: BTreeMap::new(),
             placed: Placed::default(),
             started: Instant::now(),
@@ -152,12 +156,15 @@ impl Supervisor {
     #[info]
     fn child_exited(&mut self, exit: Exit, cx: &mut Cx<Self>) {
         let Exit { pid, reason, linked } = exit;
+        let (node, supervisor) = (cx.node().name(), cx.pid());
         if !linked {
-            tracing::warn!(%pid, %reason, supervisor = %cx.pid(), "exit sent by hand: ignored");
+            tracing::warn!(%node, %supervisor, %pid, %reason, "exit sent by hand: ignored");
             return;
         }
-        tracing::info!(%pid, %reason, supervisor = %cx.pid(), "child ended");
-        self.decide(Input::Exited { pid, reason }, cx);
+        let input = Input::Exited { pid: pid.clone(), reason: reason.clone() };
+        let child = self.state.child_of(&input).and_then(|key| self.id_of(key));
+        tracing::info!(%node, %supervisor, child, %pid, %reason, "child ended");
+        self.decide(input, cx);
     }
 
     #[info]
@@ -181,6 +188,14 @@ impl Supervisor {
     async fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<Self>) {
         self.decide(Input::End(reason.clone()), cx);
         self.end(cx).await;
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        for adopted in std::mem::take(&mut self.specs).into_values() {
+            adopted.let_go(self.reports.supervisor());
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `tracks` | what is under way, and what waits for it |
 //! | `operations` | a series of stops and starts, one after another |
 //! | `restarting` | whether a child that ended is restarted, and who with it |
-//! | `restart_intensity`, `backoff` | how often, and when |
+//! | `restart_intensity`, `departures`, `backoff` | how often, what counts as one with it, and when |
 //! | `requests` | what can be asked for |
 //! | `ending` | giving up, auto-shutdown, and the stop of all children |
 //! | `early_exits` | exits that come before the start is reported |
@@ -21,6 +21,7 @@
 
 mod backoff;
 mod children;
+mod departures;
 mod early_exits;
 mod ending;
 mod operations;
@@ -36,16 +37,18 @@ use std::time::Duration;
 pub use backoff::Backoff;
 use backoff::Chance;
 pub(crate) use children::{Child, ChildKey, Children, Life};
+use departures::Departures;
 use early_exits::EarlyExits;
 pub(crate) use ending::EndCause;
 use ending::Phase;
 use restart_intensity::RecentRestarts;
 pub use rules::{AutoShutdown, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub(crate) use rules::{ChildRules, Rules};
+use tracks::{Purpose, Tracks, Work};
 pub(crate) use tracks::{Request, RequestId, Whom};
-use tracks::{Tracks, Work};
 
 use crate::error::SpawnError;
+use crate::identity::NodeId;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 
@@ -132,11 +135,14 @@ pub(crate) type Outbox = Vec<Output>;
 /// A supervisor's children, what is being done with them, and their recent restarts.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// The supervisor's own node.
+    own: NodeId,
     rules: Rules,
     phase: Phase,
     children: Children,
     tracks: Tracks,
     recent: RecentRestarts,
+    departures: Departures,
     /// Who waits for a delay.
     alarms: BTreeSet<(Duration, ChildKey)>,
     early: EarlyExits,
@@ -145,14 +151,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A supervisor that has not begun. `seed` is for the jitter of delays.
-    pub(crate) fn new(rules: Rules, seed: u64) -> Self {
+    /// A supervisor of the node `own` that has not begun. `seed` is for the jitter of delays.
+    pub(crate) fn new(own: NodeId, rules: Rules, seed: u64) -> Self {
         Self {
+            own,
             rules,
             phase: Phase::Beginning,
             children: Children::default(),
             tracks: Tracks::default(),
             recent: RecentRestarts::new(rules.intensity),
+            departures: Departures::new(rules.intensity.period),
             alarms: BTreeSet::new(),
             early: EarlyExits::default(),
             chance: Chance::new(seed),
@@ -193,6 +201,25 @@ impl State {
     /// Whether the children that it begins with are up, and it does not end yet.
     pub(crate) fn has_begun(&self) -> bool {
         matches!(self.phase, Phase::Running)
+    }
+
+    /// Which child an input is about, as long as it has not been handled.
+    pub(crate) fn child_of(&self, input: &Input) -> Option<ChildKey> {
+        match input {
+            Input::Started { key, .. }
+            | Input::Ignored { key }
+            | Input::StartFailed { key, .. }
+            | Input::Stopped { key, .. } => Some(*key),
+            Input::Exited { pid, .. } => self.children.by_pid(pid),
+            Input::Begin(_) | Input::Asked(..) | Input::Elapsed | Input::End(_) => None,
+        }
+    }
+
+    /// Whether a restart starts this child.
+    pub(crate) fn is_restarting(&self, key: ChildKey) -> bool {
+        let operation = self.tracks.operation(self.track_of(key));
+        let restarts = operation.is_some_and(|one| matches!(one.purpose, Purpose::Restart));
+        restarts && self.is_starting(key)
     }
 
     fn is_beginning(&self) -> bool {

@@ -58,8 +58,9 @@ impl LaneKey {
 
     fn of_stranger() -> Self {
         match tokio::task::try_id() {
-            Some(task) => Self::hashed(task),
-            None => Self::hashed(std::thread::current().id()),
+            // Both are numbered from 1.
+            Some(task) => Self::hashed(("task", task)),
+            None => Self::hashed(("thread", std::thread::current().id())),
         }
     }
 

@@ -127,7 +127,8 @@ impl ChildSpec {
         self.restart(Restart::Permanent)
     }
 
-    /// Restarts it only after an abnormal end.
+    /// Restarts it only after an abnormal end; on another node `Shutdown` is one, since it is that
+    /// node that asks for it.
     #[must_use]
     pub fn transient(self) -> Self {
         self.restart(Restart::Transient)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Supervisor;
-use super::performing::Adopted;
+use super::adopted::Adopted;
 use crate::pid::AnyPid;
 use crate::proto::supervision::{Child, Life};
 

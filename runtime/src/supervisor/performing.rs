@@ -1,32 +1,13 @@
 //! The driver of `proto::supervision`: hands it inputs and performs what comes out.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
-use tokio::sync::oneshot;
-
-use super::child::{Birthplace, ChildSpec};
-use super::handover::Slot;
+use super::adopted::Adopted;
+use super::child::ChildSpec;
 use super::reports::Kind;
 use super::stopping::stop;
 use super::{Asker, Supervisor, tell};
 use crate::actor::context::Cx;
-use crate::error::SpawnError;
-use crate::identity::NodeId;
 use crate::node::Node;
-use crate::pid::AnyPid;
-use crate::proto::supervision::{ChildKey, EndCause, Input, Output, Request, RequestId, Shutdown};
-use crate::reason::ExitReason;
-
-/// A child's spec, and what its supervisor keeps for it.
-#[derive(Debug)]
-pub(super) struct Adopted {
-    pub(super) spec: ChildSpec,
-    slot: Option<Slot>,
-    /// Where its latest start was placed.
-    place: Option<NodeId>,
-}
+use crate::proto::supervision::{ChildKey, EndCause, Input, Output, Request, RequestId};
 
 /// The moment that the decisions wait for has come.
 #[derive(Debug)]
@@ -35,9 +16,13 @@ pub(super) struct Elapsed;
 impl Supervisor {
     pub(super) fn adopt(&mut self, spec: ChildSpec) -> ChildKey {
         let key = self.state.next_key();
-        let slot = spec.handover.then(Slot::default);
-        self.specs.insert(key, Adopted { spec, slot, place: None });
+        self.specs.insert(key, Adopted::new(spec));
         key
+    }
+
+    /// What a child is called in logs.
+    pub(super) fn id_of(&self, key: ChildKey) -> Option<&str> {
+        self.specs.get(&key).map(|adopted| adopted.spec.id.as_str())
     }
 
     pub(super) fn ask(&mut self, what: Request, asker: Asker, cx: &Cx<Self>) {
@@ -49,8 +34,13 @@ impl Supervisor {
 
     /// Hands over one input, and performs what comes of it.
     pub(super) fn decide(&mut self, input: Input, cx: &Cx<Self>) {
+        let about = self.state.child_of(&input);
         let mut outbox = Vec::new();
         self.state.handle(self.started.elapsed(), input, &mut outbox);
+        // First, so that whoever is started next may have its place.
+        if let Some(key) = about.filter(|key| !self.takes_a_place(*key)) {
+            self.give_place_back(key);
+        }
         for output in outbox {
             self.perform(output, cx);
         }
@@ -60,13 +50,9 @@ impl Supervisor {
     /// Hands over what the tasks have reported.
     pub(super) fn take_reports(&mut self, cx: &Cx<Self>) {
         for input in self.reports.take() {
-            if let Input::Started { key, .. }
-            | Input::Ignored { key }
-            | Input::StartFailed { key, .. } = &input
-            {
-                self.cancels.remove(key);
+            if self.take_start_report(&input, cx) {
+                self.decide(input, cx);
             }
-            self.decide(input, cx);
         }
     }
 
@@ -88,7 +74,7 @@ impl Supervisor {
 
     fn perform(&mut self, output: Output, cx: &Cx<Self>) {
         match output {
-            Output::Start { key } => self.start_task(key, cx),
+            Output::Start { key } => self.start_child_task(key, cx),
             Output::Cancel { key, shutdown } => {
                 if let Some(cancel) = self.cancels.remove(&key) {
                     let _ = cancel.send(shutdown);
@@ -96,15 +82,24 @@ impl Supervisor {
             }
             Output::Stop { key, pid, shutdown } => {
                 let reporter = self.reports.of(key, Kind::Stop(pid.clone()));
-                let node = cx.node().clone();
+                let (node, supervisor) = (cx.node().clone(), cx.pid());
+                let child = self.id_of(key).map(ToOwned::to_owned);
                 cx.node().run(async move {
-                    stop(&node, &pid, shutdown).await;
+                    let late = || {
+                        let node = node.name();
+                        tracing::warn!(
+                            %node, %supervisor, child, %pid,
+                            "killed: it did not stop in time"
+                        );
+                    };
+                    stop(&node, &pid, shutdown, late).await;
                     reporter.stopped();
                 });
             }
             Output::Forget { key } => {
-                if let Some(place) = self.specs.remove(&key).and_then(|adopted| adopted.place) {
-                    self.placed.remove(&place);
+                self.give_place_back(key);
+                if let Some(adopted) = self.specs.remove(&key) {
+                    adopted.let_go(cx.pid().any());
                 }
             }
             Output::Answer { request, answer } => {
@@ -113,48 +108,19 @@ impl Supervisor {
                 }
             }
             Output::End { reason, cause } => {
-                let supervisor = cx.pid();
+                let (node, supervisor) = (cx.node().name(), cx.pid());
                 if cause == EndCause::Intensity {
-                    tracing::warn!(%supervisor, "more restarts than allowed");
+                    tracing::warn!(%node, %supervisor, "more restarts than allowed");
                 }
-                tracing::info!(%supervisor, %reason, ?cause, "supervisor ends");
+                tracing::info!(%node, %supervisor, %reason, ?cause, "supervisor ends");
                 self.ended = Some(reason.clone());
                 cx.stop(reason);
             }
         }
     }
 
-    fn start_task(&mut self, key: ChildKey, cx: &Cx<Self>) {
-        let reporter = self.reports.of(key, Kind::Start);
-        let Some(adopted) = self.specs.get_mut(&key) else { return };
-        let spec = &adopted.spec;
-        if let Some(before) = adopted.place.take() {
-            self.placed.remove(&before);
-        }
-        if let Some(placement) = &spec.placement {
-            match placement.find(cx.node(), spec.type_name, &self.placed) {
-                Ok(place) => adopted.place = Some(place),
-                Err(error) => return reporter.started(Err(error)),
-            }
-        }
-        if let Some(place) = &adopted.place {
-            self.placed.add(place.clone());
-        }
-        let birth = Birthplace {
-            node: cx.node().clone(),
-            supervisor: cx.pid().into(),
-            place: adopted.place.clone(),
-            slot: adopted.slot.as_ref().map(Slot::lend),
-            timeout: spec.start_timeout,
-        };
-        let (cancel, cancelled) = oneshot::channel();
-        self.cancels.insert(key, cancel);
-        let start = std::sync::Arc::clone(&spec.start);
-        cx.node().run(async move {
-            // The future is dropped before the report: a child that was given up is killed.
-            let outcome = start_unless(async move { start(birth).await }, cancelled).await;
-            reporter.started(outcome);
-        });
+    fn takes_a_place(&self, key: ChildKey) -> bool {
+        self.state.children().get(key).is_some_and(|child| child.life.takes_a_place())
     }
 
     /// Has the deadline of the decisions said to this actor.
@@ -164,30 +130,6 @@ impl Supervisor {
             let _ = tell(me.any(), Elapsed);
         });
     }
-}
-
-/// Starts a child, unless that is cancelled and then takes longer than its shutdown time; or its
-/// supervisor is gone.
-async fn start_unless(
-    start: impl Future<Output = Result<AnyPid, SpawnError>>,
-    cancelled: oneshot::Receiver<Shutdown>,
-) -> Result<AnyPid, SpawnError> {
-    let given_up = async {
-        match cancelled.await {
-            Ok(Shutdown::Brutal) | Err(_) => {}
-            Ok(Shutdown::After(time)) => tokio::time::sleep(time).await,
-            Ok(Shutdown::Infinity) => std::future::pending().await,
-        }
-    };
-    let (mut start, mut given_up) = (pin!(start), pin!(given_up));
-    poll_fn(|cx| {
-        if let Poll::Ready(outcome) = start.as_mut().poll(cx) {
-            return Poll::Ready(outcome);
-        }
-        let failed = |()| Err(SpawnError::InitFailed(ExitReason::Killed));
-        given_up.as_mut().poll(cx).map(failed)
-    })
-    .await
 }
 
 /// A seed for jitter, from what the system gives to hash tables.

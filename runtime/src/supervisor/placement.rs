@@ -1,12 +1,12 @@
 //! On which node a child is started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::error::SpawnError;
-use crate::identity::NodeId;
+use crate::identity::{NodeId, NodeInstance};
 use crate::node::Node;
 
 /// Where a child is started. It is asked at each start, so when the node of a child goes, the child
@@ -16,8 +16,8 @@ use crate::node::Node;
 pub enum Placement {
     /// On the supervisor's own node.
     Here,
-    /// On the first of these that is connected, or is the supervisor's own. If none is, the first is
-    /// tried.
+    /// On the first of these that is connected and not shutting down, or is the supervisor's own. If
+    /// none is, the first that is not known to shut down is tried, and then the first.
     FirstOf(Vec<NodeId>),
     /// On any connected node, the supervisor's own included, that knows the type: the one with the
     /// fewest children of this supervisor; of several the supervisor's own, then the first by name.
@@ -27,7 +27,8 @@ pub enum Placement {
     Choose(Choice),
 }
 
-/// A node that could hold a child: connected, or the supervisor's own, and it knows the type.
+/// A node that could hold a child: connected and not known to shut down, or the supervisor's own, and
+/// it knows the type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Which node.
@@ -82,9 +83,12 @@ impl Placement {
         let found = match self {
             Self::Here => Some(own.clone()),
             Self::FirstOf(places) => {
-                let reachable =
-                    |place: &&NodeId| *place == own || node.connected_instance(place).is_some();
-                places.iter().find(reachable).or_else(|| places.first()).cloned()
+                let stays = |place: &&NodeId| !placed.is_leaving(node, place);
+                let reachable = |place: &&NodeId| {
+                    *place == own || (node.connected_instance(place).is_some() && stays(place))
+                };
+                let found = places.iter().find(reachable).or_else(|| places.iter().find(stays));
+                found.or_else(|| places.first()).cloned()
             }
             Self::Spread => {
                 let candidates = candidates(node, type_name, placed);
@@ -108,7 +112,7 @@ fn candidates(node: &Node, type_name: &str, placed: &Placed) -> Vec<Candidate> {
     let knows = |place: &NodeId| {
         node.types_of(place).is_some_and(|types| types.iter().any(|known| known == type_name))
     };
-    nodes.retain(knows);
+    nodes.retain(|place| knows(place) && !placed.is_leaving(node, place));
     let candidate = |place: NodeId| Candidate {
         is_own: place == *own,
         children: placed.count(&place),
@@ -117,25 +121,50 @@ fn candidates(node: &Node, type_name: &str, placed: &Placed) -> Vec<Candidate> {
     nodes.into_iter().map(candidate).collect()
 }
 
-/// How many children of a supervisor were placed on each node.
+/// Where a child is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) node: NodeId,
+    /// Which life of that node, if it was connected when the child was started.
+    pub(super) instance: Option<NodeInstance>,
+}
+
+/// How many children of a supervisor are on each node, and which nodes take no more.
 #[derive(Debug, Default)]
-pub(super) struct Placed(BTreeMap<NodeId, usize>);
+pub(super) struct Placed {
+    counts: BTreeMap<NodeId, usize>,
+    /// Who said that it is shutting down: no more than are connected.
+    leaving: BTreeSet<NodeInstance>,
+}
 
 impl Placed {
     pub(super) fn count(&self, node: &NodeId) -> usize {
-        self.0.get(node).copied().unwrap_or_default()
+        self.counts.get(node).copied().unwrap_or_default()
     }
 
     pub(super) fn add(&mut self, node: NodeId) {
-        *self.0.entry(node).or_default() += 1;
+        *self.counts.entry(node).or_default() += 1;
     }
 
     pub(super) fn remove(&mut self, node: &NodeId) {
-        if let Some(count) = self.0.get_mut(node) {
+        if let Some(count) = self.counts.get_mut(node) {
             *count -= 1;
             if *count == 0 {
-                self.0.remove(node);
+                self.counts.remove(node);
             }
         }
+    }
+
+    /// A node said that it is shutting down. That holds until it is gone, or is another instance.
+    pub(super) fn note_leaving(&mut self, node: &Node, instance: NodeInstance) {
+        let is_connected =
+            |one: &NodeInstance| node.connected_instance(&one.node).as_ref() == Some(one);
+        self.leaving.retain(is_connected);
+        self.leaving.insert(instance);
+    }
+
+    pub(super) fn is_leaving(&self, node: &Node, place: &NodeId) -> bool {
+        let instance = || node.connected_instance(place);
+        !self.leaving.is_empty() && instance().is_some_and(|one| self.leaving.contains(&one))
     }
 }

@@ -31,6 +31,10 @@ impl Reports {
         Self { supervisor, queue: Arc::default() }
     }
 
+    pub(super) fn supervisor(&self) -> &AnyPid {
+        &self.supervisor
+    }
+
     pub(super) fn take(&self) -> Vec<Input> {
         std::mem::take(&mut *self.queue.0.lock())
     }

@@ -56,7 +56,8 @@ impl SupervisorSpec {
     }
 
     /// Gives up, with `Shutdown`, after more than so many restarts within `period`, which is greater
-    /// than zero. By default 3 within 5 s; with 0 the first restart is too many.
+    /// than zero. By default 3 within 5 s; with 0 the first restart is too many. The going of a node
+    /// counts once, whatever children were there.
     #[must_use]
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
         self.rules.intensity = Intensity { restarts, period };

@@ -7,8 +7,8 @@ use crate::pid::AnyPid;
 use crate::proto::supervision::Shutdown;
 use crate::reason::ExitReason;
 
-/// Stops one child, here or elsewhere, and waits for its end.
-pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
+/// Stops one child, here or elsewhere, and waits for its end. It is `late` when it is killed for it.
+pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown, late: impl FnOnce()) {
     let mut ended = node.monitor(pid);
     match shutdown {
         Shutdown::Brutal => {}
@@ -17,7 +17,7 @@ pub(super) async fn stop(node: &Node, pid: &AnyPid, shutdown: Shutdown) {
             if node.timeout(time, &mut ended).await.is_some() {
                 return;
             }
-            tracing::warn!(%pid, "killed: it did not stop in time");
+            late();
         }
         Shutdown::Infinity => {
             node.stop(pid, ExitReason::Shutdown);

@@ -1,8 +1,11 @@
 //! Supervisors: first what they promise at a glance, then by part what OTP's supervisor_SUITE asks.
 
 mod api;
+mod departures;
+mod drops;
 mod dynamic;
 mod handover;
+mod logs;
 mod placement;
 mod restarts;
 mod shutdown;

@@ -11,7 +11,24 @@ use crate::fixture::node;
 
 /// Where the subscriber writes.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Writes down what this thread logs, until the guard is dropped.
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -57,20 +74,14 @@ async fn a_chain_of_messages_over_two_nodes_is_one_trace_when_somebody_listens()
     assert_eq!(first.traces().await, Ok(vec![None; 3]), "nobody listens");
 
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let listening = tracing::subscriber::set_default(subscriber);
+    let listening = log.listen();
     let traces: Vec<_> = first.traces().await.unwrap().into_iter().flatten().collect();
     drop(listening);
     let [root, second, third] = traces[..] else { panic!("{traces:?}") };
     assert_eq!((root.parent, root.trace), (0, root.span));
     assert_eq!((second.trace, second.parent), (root.trace, root.span));
     assert_eq!((third.trace, third.parent), (root.trace, second.span), "over the wire");
-    let text = String::from_utf8(log.0.lock().clone()).unwrap();
+    let text = log.text();
     let asked: Vec<_> = text.lines().filter(|line| line.ends_with("asked")).collect();
     assert_eq!(asked.len(), 3);
     let said = format!("node=b@h pid=<0.1> kind=\"test.relay\" trace={:016x}", root.trace);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::rules::{ChildRules, NAMELESS, Restart};
+use crate::identity::NodeId;
 use crate::pid::AnyPid;
 use crate::reason::ExitReason;
 
@@ -19,6 +20,10 @@ pub(crate) struct Child {
     pub(crate) restarts: u64,
     /// Restarts in a row, for its backoff.
     pub(super) streak: u32,
+    /// When its latest start began, as a number of `Tracks::arrival`.
+    pub(super) began: u64,
+    /// The node that its latest failed start was lost with.
+    pub(super) lost_with: Option<NodeId>,
 }
 
 impl Child {
@@ -86,6 +91,14 @@ impl Life {
         }
     }
 
+    /// Whether it runs, or is about to, or to end: it takes a place on a node.
+    pub(crate) fn takes_a_place(&self) -> bool {
+        match self {
+            Self::Starting | Self::Running { .. } | Self::Stopping { .. } => true,
+            Self::Ended { .. } | Self::Retrying | Self::Waiting { .. } | Self::Stopped => false,
+        }
+    }
+
     /// Whether a start or stop of it is under way.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self, Self::Starting | Self::Stopping { .. })
@@ -118,7 +131,8 @@ impl Children {
             self.ids.insert(id.clone(), key);
         }
         self.tally.supervisors += usize::from(rules.is_supervisor);
-        let child = Child { rules, life: Life::Stopped, restarts: 0, streak: 0 };
+        let child =
+            Child { rules, life: Life::Stopped, restarts: 0, streak: 0, began: 0, lost_with: None };
         self.table.insert(key, child);
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::children::{ChildKey, Life};
+use super::departures::lost_with;
 use super::ending::{EndCause, Phase};
 use super::rules::{ChildRules, Strategy};
 use super::tracks::{Operation, Purpose, Request, TrackKey, Whom, Work};
@@ -44,7 +45,7 @@ impl State {
 
     /// Does what comes next on a track, up to the next stop or start that has to be waited for.
     fn advance(&mut self, now: Duration, track: TrackKey, outbox: &mut Outbox) {
-        while let Some(operation) = self.tracks.operation(track) {
+        while let Some(operation) = self.tracks.operation_mut(track) {
             if let Some(key) = operation.stops.pop() {
                 if self.begin_stop(key, outbox) {
                     return;
@@ -52,7 +53,9 @@ impl State {
                 self.settle(key, outbox);
             } else if let Some(key) = operation.starts.pop_front() {
                 // A temporary child of a group is gone once it was stopped.
-                if self.children.get(key).is_some() {
+                let began = self.tracks.arrival();
+                if let Some(child) = self.children.get_mut(key) {
+                    child.began = began;
                     self.children.set_life(key, Life::Starting);
                     return outbox.push(Output::Start { key });
                 }
@@ -148,7 +151,7 @@ impl State {
             return self.end_next(Some(key), outbox);
         }
         let track = self.track_of(key);
-        let Some(operation) = self.tracks.operation(track) else { return };
+        let Some(operation) = self.tracks.operation_mut(track) else { return };
         match operation.purpose {
             Purpose::Begin => {
                 return self.end(ExitReason::error(error), EndCause::StartFailed, outbox);
@@ -161,6 +164,9 @@ impl State {
             Purpose::Restart | Purpose::Delay(..) | Purpose::Terminate(_) => {
                 operation.starts.clear();
                 self.children.set_life(key, Life::Retrying);
+                if let Some(child) = self.children.get_mut(key) {
+                    child.lost_with = lost_with(error).filter(|node| *node != self.own);
+                }
                 let arrived = self.tracks.arrival();
                 self.tracks.wait(track, arrived, Work::TryAgain(key));
             }
@@ -214,7 +220,7 @@ impl State {
         }
     }
 
-    fn is_starting(&self, key: ChildKey) -> bool {
+    pub(super) fn is_starting(&self, key: ChildKey) -> bool {
         self.children.get(key).is_some_and(|child| child.life == Life::Starting)
     }
 

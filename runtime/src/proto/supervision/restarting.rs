@@ -1,9 +1,11 @@
-//! Whether a child that ended is restarted, and who with it. Source: `supervisor:do_restart/3`.
+//! Whether a child that ended is restarted, and who with it. Source: `supervisor:do_restart/3`; for
+//! children on other nodes D43 in `docs/decisions.md`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::children::{ChildKey, Life};
+use super::departures::{Sign, SignKind};
 use super::ending::EndCause;
 use super::rules::{Restart, Strategy};
 use super::tracks::Purpose;
@@ -26,14 +28,27 @@ impl State {
         if ended != pid {
             return;
         }
-        let abnormal = !matches!(reason, ExitReason::Normal | ExitReason::Shutdown);
+        let elsewhere = *pid.node() != self.own;
+        let kind = SignKind::of_end(reason).filter(|_| elsewhere);
+        let sign = kind.map(|kind| Sign { node: pid.node().clone(), kind, began: child.began });
+        // Nobody but its node asks a child elsewhere to stop: it goes as if the node were lost.
+        let abnormal = match reason {
+            ExitReason::Normal => false,
+            ExitReason::Shutdown => elsewhere,
+            ExitReason::Killed
+            | ExitReason::NoProc
+            | ExitReason::NoConnection
+            | ExitReason::Panic(_)
+            | ExitReason::Error(_)
+            | ExitReason::Custom { .. } => true,
+        };
         let up = now.saturating_sub(*since);
         if child.rules.backoff.as_ref().is_some_and(|backoff| up >= backoff.reset_after) {
             child.streak = 0;
         }
         match child.rules.restart {
-            Restart::Permanent => self.restart(now, key, outbox),
-            Restart::Transient if abnormal => self.restart(now, key, outbox),
+            Restart::Permanent => self.restart(now, key, sign, outbox),
+            Restart::Transient if abnormal => self.restart(now, key, sign, outbox),
             Restart::Transient | Restart::Temporary => {
                 let significant = child.rules.significant;
                 self.settle(key, outbox);
@@ -46,8 +61,11 @@ impl State {
 
     /// A start failed during a restart, and it is its turn: that is one more restart.
     pub(super) fn try_again(&mut self, now: Duration, key: ChildKey, outbox: &mut Outbox) {
-        if self.children.get(key).is_some_and(|child| child.life == Life::Retrying) {
-            self.restart(now, key, outbox);
+        let Some(child) = self.children.get(key) else { return };
+        if child.life == Life::Retrying {
+            let (kind, began) = (SignKind::Lost, child.began);
+            let sign = child.lost_with.clone().map(|node| Sign { node, kind, began });
+            self.restart(now, key, sign, outbox);
         }
     }
 
@@ -65,8 +83,8 @@ impl State {
         }
     }
 
-    fn restart(&mut self, now: Duration, key: ChildKey, outbox: &mut Outbox) {
-        if !self.recent.allows(now) {
+    fn restart(&mut self, now: Duration, key: ChildKey, sign: Option<Sign>, outbox: &mut Outbox) {
+        if !self.is_within_intensity(now, sign) {
             self.settle(key, outbox);
             return self.end(ExitReason::Shutdown, EndCause::Intensity, outbox);
         }
@@ -84,6 +102,18 @@ impl State {
         let stops = self.others(key);
         let purpose = Purpose::Delay(key, now.saturating_add(delay));
         self.operate(now, self.track_of(key), purpose, stops, VecDeque::new(), outbox);
+    }
+
+    /// Counts one more restart, unless the going of a node explains it that was counted before.
+    fn is_within_intensity(&mut self, now: Duration, sign: Option<Sign>) -> bool {
+        let at = self.tracks.arrival();
+        if sign.as_ref().is_some_and(|sign| self.departures.explain(now, sign, at)) {
+            return true;
+        }
+        if let Some(sign) = sign {
+            self.departures.note(now, sign, at);
+        }
+        self.recent.allows(now)
     }
 
     /// Stops what is left of a child's group and starts all of it.

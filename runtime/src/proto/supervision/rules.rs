@@ -12,7 +12,8 @@ use super::backoff::Backoff;
 pub enum Restart {
     /// Always.
     Permanent,
-    /// When it ended abnormally: not with `Normal` or `Shutdown`.
+    /// When it ended abnormally: not with `Normal`, nor with `Shutdown` on the supervisor's own node.
+    /// On another one it is that node that asked it to stop.
     Transient,
     /// Never.
     Temporary,
@@ -67,7 +68,8 @@ pub enum AutoShutdown {
     AllSignificant,
 }
 
-/// How often children may be restarted before the supervisor gives up.
+/// How often children may be restarted before the supervisor gives up. The going of a node counts
+/// once, whatever children were there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intensity {
     /// More restarts than this ...

@@ -1,5 +1,6 @@
 //! Single steps of the decisions. `model` runs them against OTP's rules at random.
 
 mod backoff;
+mod departures;
 mod model;
 mod steps;

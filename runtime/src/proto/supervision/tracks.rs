@@ -106,7 +106,7 @@ pub(super) struct Tracks {
 }
 
 impl Tracks {
-    /// A number that tells earlier from later arrivals.
+    /// A number that tells earlier from later: of what arrives, and of what begins.
     pub(super) fn arrival(&mut self) -> u64 {
         self.arrived += 1;
         self.arrived
@@ -116,8 +116,12 @@ impl Tracks {
         self.busy.insert(track, Track { operation, waiting: VecDeque::new() });
     }
 
-    pub(super) fn operation(&mut self, track: TrackKey) -> Option<&mut Operation> {
+    pub(super) fn operation_mut(&mut self, track: TrackKey) -> Option<&mut Operation> {
         self.busy.get_mut(&track).map(|track| &mut track.operation)
+    }
+
+    pub(super) fn operation(&self, track: TrackKey) -> Option<&Operation> {
+        self.busy.get(&track).map(|track| &track.operation)
     }
 
     pub(super) fn is_busy(&self, track: TrackKey) -> bool {

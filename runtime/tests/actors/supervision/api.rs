@@ -10,6 +10,7 @@ use starlings_runtime::{
 use tokio::sync::Notify;
 
 use super::worker::{Log, Plan, Start, WorkerMethods as _, child, states, up, worker, written};
+use crate::bridge::Bridge;
 use crate::fixture::{eventually, node};
 
 fn id(text: &str) -> String {
@@ -180,6 +181,27 @@ async fn a_child_that_takes_too_long_to_stop_is_killed() {
     let took = stop(&node, Shutdown::Brutal, &gate, &log).await;
     assert!(took < time, "{took:?}");
     assert_eq!(written(&log), ["+a", "+a"], "neither came to its end");
+}
+
+#[tokio::test]
+async fn children_are_added_only_to_a_supervisor_of_this_node_that_lives() {
+    let (a, b, log) = (node("a@h"), node("b@h"), Log::default());
+    let _bridge = Bridge::between(&a, &b);
+    let supervisor = Supervisor::one_for_one().start(&b).await.unwrap();
+    let from_there: Pid<Supervisor> = a.pid(supervisor.any());
+    assert_eq!(from_there.which_children().await, Ok(Vec::new()), "it can be asked from there");
+    let gone = Err(StartChildError::NoSupervisor);
+    assert_eq!(from_there.start_child(worker("a", &log)).await, gone);
+    let hangs = plan(Start::Hang(Arc::default()), &log).child();
+    let waits = tokio::spawn({
+        let supervisor = supervisor.clone();
+        async move { supervisor.start_child(hangs).await }
+    });
+    eventually("it hangs", async || states(&supervisor).await.len() == 1).await;
+    b.kill(&supervisor);
+    assert_eq!(waits.await.unwrap(), gone, "it ended before it answered");
+    assert_eq!(supervisor.start_child(worker("a", &log)).await, gone);
+    assert_eq!(written(&log), Vec::<String>::new());
 }
 
 /// Unlike OTP, where an exit by hand cannot be told from an end.

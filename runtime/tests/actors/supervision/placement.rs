@@ -17,7 +17,7 @@ pub(super) fn node_with<A: Spawnable>(name: &str) -> Node {
     parts.start()
 }
 
-async fn places(supervisor: &Pid<Supervisor>) -> Vec<String> {
+pub(super) async fn places(supervisor: &Pid<Supervisor>) -> Vec<String> {
     let mut places: Vec<_> =
         pids(supervisor).await.iter().map(|pid| pid.node().to_string()).collect();
     places.sort();

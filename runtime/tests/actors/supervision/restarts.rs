@@ -4,33 +4,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starlings_runtime::{
-    Backoff, ChildError, ChildState, ExitReason, Restart, StartChildError, Supervisor,
-    SupervisorMethods as _,
+    Backoff, ChildError, ChildInfo, ChildState, ExitReason, Pid, Restart, StartChildError,
+    Supervisor, SupervisorMethods as _, SupervisorSpec,
 };
 use tokio::sync::Notify;
 
 use super::worker::{
-    Log, Plan, Start, WorkerMethods as _, child, eventually_written, states, up, worker, written,
+    Log, Plan, Start, Worker, WorkerMethods as _, child, eventually_written, states, up, worker,
+    written,
 };
 use crate::fixture::{eventually, node};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+fn strategies() -> [(&'static str, SupervisorSpec); 4] {
+    [
+        ("one for one", Supervisor::one_for_one()),
+        ("one for all", Supervisor::one_for_all()),
+        ("rest for one", Supervisor::rest_for_one()),
+        ("dynamic", Supervisor::dynamic()),
+    ]
+}
+
+/// The only child; dynamic ones have no ids.
+async fn only(supervisor: &Pid<Supervisor>) -> Option<ChildInfo> {
+    supervisor.which_children().await.unwrap().pop()
+}
+
 /// How a child that ended by itself with `reason` is seen afterwards; `None` if it is forgotten.
-async fn after(restart: Restart, reason: ExitReason, all: bool) -> Option<(ChildState, u64)> {
+async fn after(
+    restart: Restart,
+    reason: ExitReason,
+    strategy: SupervisorSpec,
+) -> Option<(ChildState, u64)> {
     let (node, log) = (node("a@h"), Log::default());
-    let strategy = if all { Supervisor::one_for_all() } else { Supervisor::one_for_one() };
-    let supervisor = strategy.child(worker("a", &log).restart(restart)).start(&node).await.unwrap();
-    let a = up(&node, &supervisor, "a", None).await;
+    let supervisor = strategy.start(&node).await.unwrap();
+    let child = worker("a", &log).restart(restart);
+    let a = node.pid::<Worker>(&supervisor.start_child(child).await.unwrap());
     a.end(reason).unwrap();
     eventually("it ends", async || !node.is_alive(a.any())).await;
-    eventually("that is dealt with", async || match child(&supervisor, "a").await {
+    eventually("that is dealt with", async || match only(&supervisor).await {
         None => true,
         Some(now) if now.pid.is_none() => now.state == ChildState::Stopped,
         Some(now) => now.pid.as_ref() != Some(a.any()),
     })
     .await;
-    child(&supervisor, "a").await.map(|child| (child.state, child.restarts))
+    only(&supervisor).await.map(|child| (child.state, child.restarts))
 }
 
 fn reasons() -> [(ExitReason, bool); 5] {
@@ -47,9 +66,9 @@ fn reasons() -> [(ExitReason, bool); 5] {
 #[tokio::test]
 async fn a_permanent_child_is_always_restarted() {
     for (reason, _) in reasons() {
-        for all in [false, true] {
-            let after = after(Restart::Permanent, reason.clone(), all).await;
-            assert_eq!(after, Some((ChildState::Running, 1)), "{reason}");
+        for (name, strategy) in strategies() {
+            let after = after(Restart::Permanent, reason.clone(), strategy).await;
+            assert_eq!(after, Some((ChildState::Running, 1)), "{name} {reason}");
         }
     }
 }
@@ -58,11 +77,14 @@ async fn a_permanent_child_is_always_restarted() {
 #[tokio::test]
 async fn a_transient_child_is_restarted_after_an_abnormal_end_and_else_kept_stopped() {
     for (reason, abnormal) in reasons() {
-        for all in [false, true] {
-            let expected =
-                if abnormal { (ChildState::Running, 1) } else { (ChildState::Stopped, 0) };
-            let after = after(Restart::Transient, reason.clone(), all).await;
-            assert_eq!(after, Some(expected), "{reason}");
+        for (name, strategy) in strategies() {
+            let expected = match (abnormal, name) {
+                (true, _) => Some((ChildState::Running, 1)),
+                (false, "dynamic") => None,
+                (false, _) => Some((ChildState::Stopped, 0)),
+            };
+            let after = after(Restart::Transient, reason.clone(), strategy).await;
+            assert_eq!(after, expected, "{name} {reason}");
         }
     }
 }
@@ -71,8 +93,9 @@ async fn a_transient_child_is_restarted_after_an_abnormal_end_and_else_kept_stop
 #[tokio::test]
 async fn a_temporary_child_is_forgotten_whatever_its_reason() {
     for (reason, _) in reasons() {
-        for all in [false, true] {
-            assert_eq!(after(Restart::Temporary, reason.clone(), all).await, None, "{reason}");
+        for (name, strategy) in strategies() {
+            let after = after(Restart::Temporary, reason.clone(), strategy).await;
+            assert_eq!(after, None, "{name} {reason}");
         }
     }
 }
@@ -146,7 +169,7 @@ async fn a_dynamic_child_that_cannot_be_restarted_is_tried_until_the_intensity_i
     let fails = std::iter::once(Start::Up).chain(std::iter::repeat_n(Start::Fail, 100));
     let plan = Plan::new("a", &log).starts(fails);
     let pid = supervisor.start_child(plan.child()).await.unwrap();
-    node.pid::<super::worker::Worker>(&pid).crash().unwrap();
+    node.pid::<Worker>(&pid).crash().unwrap();
     assert_eq!(ended.await.reason, ExitReason::Shutdown);
     assert_eq!(node.counters().read().spawned, 7);
 }

@@ -160,6 +160,27 @@ async fn a_child_that_dies_in_a_tight_loop_is_started_as_often_as_the_intensity_
     assert_eq!(node.counters().read().spawned, 12, "the supervisor, the child, and ten tries");
 }
 
+/// Each start succeeds, and its end comes at any moment before or after the supervisor hears of that.
+#[tokio::test]
+async fn a_child_that_starts_well_and_dies_at_once_is_started_as_often_as_the_intensity_says() {
+    let strategies = [
+        Supervisor::one_for_one(),
+        Supervisor::one_for_all(),
+        Supervisor::rest_for_one(),
+        Supervisor::dynamic(),
+    ];
+    for strategy in strategies {
+        let (node, log) = (node("a@h"), Log::default());
+        let supervisor = strategy.intensity(10, MINUTE).start(&node).await.unwrap();
+        let ended = node.monitor(&supervisor);
+        let plan = Plan::new("a", &log).starts(std::iter::repeat_n(Start::Crash, 1000));
+        supervisor.start_child(plan.child()).await.unwrap();
+        assert_eq!(ended.await.reason, ExitReason::Shutdown);
+        assert_eq!(written(&log), ["+a", "-a"].repeat(11), "once, and ten restarts");
+        assert_eq!(node.actors_count(), 0);
+    }
+}
+
 #[tokio::test]
 async fn an_intensity_of_zero_allows_no_restart() {
     let (node, log) = (node("a@h"), Log::default());

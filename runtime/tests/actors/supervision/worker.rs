@@ -23,6 +23,8 @@ pub(crate) enum Start {
     Ignore,
     Panic,
     Hang(Arc<Notify>),
+    /// It comes up, and crashes at once.
+    Crash,
 }
 
 #[derive(Debug, Clone)]
@@ -80,6 +82,7 @@ impl Worker {
             Start::Ignore => return Err(ExitReason::Normal),
             Start::Panic => panic!("told to panic"),
             Start::Hang(gate) => gate.notified().await,
+            Start::Crash => cx.pid().crash().unwrap(),
         }
         plan.log.lock().push(format!("+{}", plan.name));
         if plan.deaf {

@@ -37,7 +37,7 @@ impl Run {
         let intensity = Intensity { restarts, period: Duration::from_secs(5) };
         let auto_shutdown = AutoShutdown::Never;
         let rules = Rules { strategy, intensity, auto_shutdown, children_max: None };
-        let state = State::new(rules, 7);
+        let state = State::new("a@h".parse().unwrap(), rules, 7);
         let mut run = Self { state, now: Duration::ZERO, requests: 0 };
         assert_eq!(run.input(Input::Begin(Vec::new())), []);
         run

@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Up,
     Ignored,
     Failed,
+    /// It failed since its node was lost.
+    Lost,
 }
 
 /// What arrives at a supervisor.
@@ -23,8 +25,10 @@ pub(super) enum Outcome {
 pub(super) enum Message {
     Exit(Name, Attempt, ExitReason),
     Asked(u64, Asked),
-    /// It is this time, and delays may be over.
-    Time(Duration),
+    /// It is this time: not a message, but what a clock shows from here on.
+    Clock(Duration),
+    /// Delays may be over.
+    Elapsed,
     End,
     /// Of the model: a start failed, and is to be tried again.
     TryAgain(Name),
@@ -54,6 +58,7 @@ pub(super) enum Answered {
     Running,
     Restarting,
     BadSpec,
+    MaxChildren,
     Dynamic,
     Ending,
 }
@@ -78,6 +83,7 @@ impl Entry {
                 | Asked::StartAgain(about)
                 | Asked::Delete(about) => *about == name,
             },
+            Self::Arrived(Message::Clock(_)) => true,
             Self::Arrived(_) => false,
         }
     }

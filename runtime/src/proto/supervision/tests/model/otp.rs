@@ -1,11 +1,14 @@
 //! A supervisor as the manual of OTP describes it: a list of children, a mailbox, and one thing at a
-//! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours.
+//! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours, and what the
+//! loss of a node counts (`losses`).
 
 mod calls;
+mod losses;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use self::losses::{Counted, Why};
 use super::super::super::{AutoShutdown, Backoff, EndCause, Restart, Strategy};
 use super::log::{Attempt, Ended, Entry, Log, Message, Name, Op, Outcome, Place, Report};
 use super::setup::{Setup, Spec};
@@ -14,7 +17,8 @@ use crate::reason::ExitReason;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Pid {
     Undefined,
-    Restarting,
+    /// Its start failed; whether its node was lost.
+    Restarting(bool),
     Waiting(Duration),
     Up(Attempt, Duration),
 }
@@ -40,16 +44,20 @@ pub(super) struct Otp<'a> {
     mailbox: VecDeque<Message>,
     children: Vec<Child>,
     attempts: BTreeMap<Name, Attempt>,
-    restart_times: Vec<Duration>,
+    restart_times: Vec<Counted>,
     now: Duration,
     report: Report,
     restarts: u64,
+    explained: u64,
 }
 
-/// What the model did, and how often it restarted a child.
+/// What the model did, how often it restarted a child, and what of that did not count.
 pub(super) struct History {
     pub(super) report: Report,
     pub(super) restarts: u64,
+    pub(super) explained: u64,
+    /// Where the trace is not what the model would have done.
+    pub(super) differs: Option<String>,
 }
 
 impl<'a> Otp<'a> {
@@ -64,10 +72,12 @@ impl<'a> Otp<'a> {
             now: Duration::ZERO,
             report: Report::default(),
             restarts: 0,
+            explained: 0,
         }
     }
 
-    pub(super) fn run(mut self) -> Result<History, String> {
+    pub(super) fn run(mut self) -> History {
+        let mut differs = None;
         match self.live() {
             Ok(()) => {}
             Err(Stop::For(cause)) => {
@@ -75,16 +85,19 @@ impl<'a> Otp<'a> {
                 // Alone it goes on as it must; the order of independent children may differ there.
                 let everyone = self.children.iter().map(|child| child.spec.name).collect();
                 match self.terminate_children(everyone) {
-                    Err(Stop::Differs(why)) if self.setup.strategy.is_grouped() => return Err(why),
+                    Err(Stop::Differs(why)) if self.setup.strategy.is_grouped() => {
+                        differs = Some(why);
+                    }
                     Ok(()) | Err(_) => {}
                 }
                 self.children.clear();
             }
-            Err(Stop::Differs(why)) => return Err(why),
+            Err(Stop::Differs(why)) => differs = Some(why),
         }
         self.report.children =
             self.children.iter().map(|child| (child.spec.name, place(child))).collect();
-        Ok(History { report: self.report, restarts: self.restarts })
+        let Self { report, restarts, explained, .. } = self;
+        History { report, restarts, explained, differs }
     }
 
     fn live(&mut self) -> Go {
@@ -93,7 +106,9 @@ impl<'a> Otp<'a> {
             specs.into_iter().map(|spec| Child { spec, pid: Pid::Undefined, streak: 0 }).collect();
         for name in self.children.iter().map(|child| child.spec.name).collect::<Vec<_>>() {
             match self.start(name, true)? {
-                Outcome::Failed => return Err(Stop::For(EndCause::StartFailed)),
+                Outcome::Failed | Outcome::Lost => {
+                    return Err(Stop::For(EndCause::StartFailed));
+                }
                 Outcome::Ignored => self.del_child(name),
                 Outcome::Up => {}
             }
@@ -105,13 +120,38 @@ impl<'a> Otp<'a> {
     }
 
     fn receive(&mut self) -> Result<Option<Message>, Stop> {
-        if let Some(message) = self.mailbox.pop_front() {
-            return Ok(Some(message));
+        loop {
+            if let Some(message) = self.mailbox.pop_front() {
+                return Ok(Some(message));
+            }
+            match self.log.next() {
+                None => return Ok(None),
+                Some(Ok(message)) => self.arrive(message),
+                Some(Err(done)) => {
+                    return Err(Stop::Differs(format!("OTP would not have done {done:?}")));
+                }
+            }
         }
-        match self.log.next() {
-            None => Ok(None),
-            Some(Ok(message)) => Ok(Some(message)),
-            Some(Err(done)) => Err(Stop::Differs(format!("OTP would not have done {done:?}"))),
+    }
+
+    /// Clocks and timers go on whatever the supervisor is at; all else waits in its mailbox.
+    fn arrive(&mut self, message: Message) {
+        match message {
+            Message::Clock(now) => self.now = now,
+            Message::Elapsed => {
+                let waiting = self.children.iter().filter_map(|child| match child.pid {
+                    Pid::Waiting(at) if at <= self.now => Some((at, child.spec.name)),
+                    Pid::Waiting(_) | Pid::Undefined | Pid::Restarting(_) | Pid::Up(..) => None,
+                });
+                let mut due = waiting.collect::<Vec<_>>();
+                due.sort_by_key(|(at, _)| *at);
+                self.mailbox.extend(due.into_iter().map(|(at, name)| Message::Due(name, at)));
+            }
+            other @ (Message::Exit(..)
+            | Message::Asked(..)
+            | Message::End
+            | Message::TryAgain(_)
+            | Message::Due(..)) => self.mailbox.push_back(other),
         }
     }
 
@@ -124,24 +164,14 @@ impl<'a> Otp<'a> {
                 Some(_) | None => Ok(()),
             },
             Message::TryAgain(name) => match self.find(name).map(|child| child.pid) {
-                Some(Pid::Restarting) => self.restart(name),
+                Some(Pid::Restarting(lost)) => self.restart(name, lost.then_some(Why::Lost)),
                 Some(_) | None => Ok(()),
             },
             Message::Due(name, at) => match self.find(name).map(|child| child.pid) {
                 Some(Pid::Waiting(until)) if until == at => self.restart_group(name),
                 Some(_) | None => Ok(()),
             },
-            Message::Time(now) => {
-                self.now = now;
-                let waiting = self.children.iter().filter_map(|child| match child.pid {
-                    Pid::Waiting(at) if at <= now => Some((at, child.spec.name)),
-                    Pid::Waiting(_) | Pid::Undefined | Pid::Restarting | Pid::Up(..) => None,
-                });
-                let mut due = waiting.collect::<Vec<_>>();
-                due.sort_by_key(|(at, _)| *at);
-                self.mailbox.extend(due.into_iter().map(|(at, name)| Message::Due(name, at)));
-                Ok(())
-            }
+            Message::Clock(_) | Message::Elapsed => Ok(()),
             Message::End => Err(Stop::For(EndCause::Asked)),
             Message::Asked(request, asked) => {
                 let answer = self.handle_call(asked)?;
@@ -158,9 +188,11 @@ impl<'a> Otp<'a> {
             child.streak = 0;
         }
         let (restart, significant) = (child.spec.restart, child.spec.significant);
-        let normal = *reason == ExitReason::Normal || *reason == ExitReason::Shutdown;
+        // On another node nobody but that node asks for it.
+        let asked = *reason == ExitReason::Shutdown && self.place(name) == 0;
+        let normal = *reason == ExitReason::Normal || asked;
         if restart == Restart::Permanent || (restart == Restart::Transient && !normal) {
-            return self.restart(name);
+            return self.restart(name, Why::of(reason));
         }
         self.del_child(name);
         let others = self.children.iter().any(|child| {
@@ -176,11 +208,9 @@ impl<'a> Otp<'a> {
     }
 
     /// `supervisor:restart/2`, with delays.
-    fn restart(&mut self, name: Name) -> Go {
-        let (now, setup) = (self.now, self.setup);
-        self.restart_times.push(now);
-        self.restart_times.retain(|at| now.saturating_sub(*at) <= setup.period);
-        if self.restart_times.len() > setup.restarts {
+    fn restart(&mut self, name: Name, why: Option<Why>) -> Go {
+        let now = self.now;
+        if self.is_too_often(name, why) {
             self.del_child(name);
             return Err(Stop::For(EndCause::Intensity));
         }
@@ -205,8 +235,8 @@ impl<'a> Otp<'a> {
             match self.start(member, false)? {
                 Outcome::Up => {}
                 Outcome::Ignored => self.del_child(member),
-                Outcome::Failed => {
-                    self.set_pid(member, Pid::Restarting);
+                outcome @ (Outcome::Failed | Outcome::Lost) => {
+                    self.set_pid(member, Pid::Restarting(outcome == Outcome::Lost));
                     self.mailbox.push_back(Message::TryAgain(member));
                     return Ok(());
                 }
@@ -275,8 +305,9 @@ impl<'a> Otp<'a> {
         is_it: impl Fn(&Entry) -> bool,
     ) -> Result<Entry, Stop> {
         let only = (!beginning && !self.setup.strategy.is_grouped()).then_some(name);
-        let mailbox = &mut self.mailbox;
-        let found = self.log.read_to(only, is_it, |message| mailbox.push_back(message));
+        let mut arrived = Vec::new();
+        let found = self.log.read_to(only, is_it, |message| arrived.push(message));
+        arrived.into_iter().for_each(|message| self.arrive(message));
         let op = self.report.ops.last();
         found.ok_or_else(|| Stop::Differs(format!("OTP would have done {op:?}")))
     }
@@ -305,6 +336,6 @@ fn place(child: &Child) -> Place {
     match child.pid {
         Pid::Up(attempt, _) => Place::Up(attempt),
         Pid::Waiting(at) => Place::Waiting(at),
-        Pid::Undefined | Pid::Restarting => Place::Stopped,
+        Pid::Undefined | Pid::Restarting(_) => Place::Stopped,
     }
 }

@@ -5,18 +5,24 @@ use std::time::Duration;
 use super::super::super::{
     AutoShutdown, Backoff, ChildRules, Intensity, Restart, Rules, Shutdown, Strategy,
 };
-use super::log::Name;
+use super::log::{Attempt, Name};
 use super::random::Random;
+use crate::identity::{Incarnation, NodeId, NodeInstance};
+use crate::pid::AnyPid;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Ids that children of a trace have; dynamic ones have names without an end.
 pub(super) const POOL: usize = 5;
 
+/// Nodes of a trace: the supervisor's own, and others.
+const NODES: [&str; 3] = ["a@h", "b@h", "c@h"];
+
 #[derive(Debug, Clone)]
 pub(super) struct Spec {
     pub(super) name: Name,
     pub(super) restart: Restart,
+    pub(super) shutdown: Shutdown,
     pub(super) significant: bool,
     pub(super) backoff: Option<Backoff>,
 }
@@ -34,6 +40,10 @@ pub(super) struct Setup {
     /// Whether all that is under way is done before the next thing happens, under a strategy where
     /// it need not be.
     pub(super) one_by_one: bool,
+    pub(super) children_max: Option<usize>,
+    /// Where children are started, the supervisor's own node first.
+    pub(super) nodes: Vec<NodeInstance>,
+    salt: u64,
 }
 
 impl Setup {
@@ -44,6 +54,7 @@ impl Setup {
         let pool = (0..POOL as u64).map(|name| Spec {
             name,
             restart: random.pick(&[Restart::Permanent, Restart::Transient, Restart::Temporary]),
+            shutdown: random.pick(&[Shutdown::Brutal, Shutdown::After(SECOND), Shutdown::Infinity]),
             significant: random.one_in(3),
             backoff: random
                 .one_in(5)
@@ -56,24 +67,54 @@ impl Setup {
         for spec in &mut children {
             spec.significant &= auto_shutdown != never && spec.restart != Restart::Permanent;
         }
+        // Who is the last significant child is a question of order alone.
+        let one_by_one = !strategy.is_grouped()
+            && (random.one_in(2) || auto_shutdown == AutoShutdown::AllSignificant);
+        // Who is one too many, and what counts as one with what, are questions of order too.
+        let in_order = strategy.is_grouped() || one_by_one;
+        let bounded = in_order && random.one_in(3);
+        let nodes = if in_order { 1 + random.below(NODES.len()) } else { 1 };
+        let instance =
+            |node: &&str| NodeInstance { node: node.parse().unwrap(), incarnation: Incarnation(1) };
         Self {
             strategy,
             auto_shutdown,
+            children_max: bounded.then(|| count + random.below(3)),
+            nodes: NODES[..nodes].iter().map(instance).collect(),
+            salt: random.next(),
             restarts: random.below(8),
             period: 5 * SECOND,
             children,
             pool,
             fails_one_in: 4 + random.below(16),
-            // Who is the last significant child is a question of order alone.
-            one_by_one: !strategy.is_grouped()
-                && (random.one_in(2) || auto_shutdown == AutoShutdown::AllSignificant),
+            one_by_one,
         }
     }
 
     pub(super) fn rules(&self) -> Rules {
         let intensity = Intensity { restarts: self.restarts, period: self.period };
         let (strategy, auto_shutdown) = (self.strategy, self.auto_shutdown);
-        Rules { strategy, intensity, auto_shutdown, children_max: None }
+        Rules { strategy, intensity, auto_shutdown, children_max: self.children_max }
+    }
+
+    /// Whether there is one order of all that is done.
+    pub(super) fn is_exact(&self) -> bool {
+        self.strategy.is_grouped() || self.one_by_one
+    }
+
+    /// The place of the node on which this life of a child is started: 0 is the supervisor's own.
+    pub(super) fn place(&self, name: Name, attempt: Attempt) -> usize {
+        Random(self.salt ^ (name << 32) ^ u64::from(attempt)).below(self.nodes.len())
+    }
+
+    pub(super) fn node(&self, place: usize) -> NodeId {
+        self.nodes[place].node.clone()
+    }
+
+    /// The pid of one life of a child.
+    pub(super) fn life(&self, name: Name, attempt: Attempt) -> AnyPid {
+        let instance = self.nodes[self.place(name, attempt)].clone();
+        AnyPid::unbound(instance, 1000 * (name + 1) + u64::from(attempt))
     }
 
     /// What a child with this name is asked to be when it is added.
@@ -86,7 +127,7 @@ pub(super) fn rules(spec: &Spec, strategy: Strategy) -> ChildRules {
     ChildRules {
         id: (strategy != Strategy::Dynamic).then(|| spec.name.to_string().into()),
         restart: spec.restart,
-        shutdown: Shutdown::Infinity,
+        shutdown: spec.shutdown,
         significant: spec.significant,
         is_supervisor: false,
         backoff: spec.backoff.map(Box::new),

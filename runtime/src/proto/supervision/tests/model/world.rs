@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::super::*;
-use super::super::steps::pid;
 use super::log::{
     Answered, Asked, Attempt, Ended, Entry, Log, Message, Name, Outcome, Place, Report,
 };
@@ -49,7 +48,7 @@ impl<'a> World<'a> {
         Self {
             setup,
             random,
-            state: State::new(setup.rules(), 1),
+            state: State::new(setup.node(0), setup.rules(), 1),
             now: Duration::ZERO,
             names: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -117,14 +116,45 @@ impl<'a> World<'a> {
         self.starts.is_empty() && self.stops.is_empty()
     }
 
-    /// Lets everything that is under way be done.
+    /// Lets everything that is under way be done. That may take time; where each child is on its own,
+    /// only if nobody else is under way, or there is no one order of what happens when.
     fn drain(&mut self) {
-        while !self.is_quiet() {
-            self.complete();
+        let mut alone = self.setup.is_exact();
+        while !self.is_quiet() || self.is_due() {
+            alone &= self.starts.len() + self.stops.len() <= 1;
+            if self.is_quiet() {
+                self.ring();
+                alone = self.setup.is_exact();
+            } else if alone && self.random.one_in(6) {
+                self.pass_time();
+            } else {
+                self.complete();
+            }
         }
     }
 
+    fn pass_time(&mut self) {
+        self.now += SECOND * self.random.below(5) as u32;
+        self.arrived(Message::Clock(self.now));
+    }
+
+    fn is_due(&self) -> bool {
+        self.state.deadline().is_some_and(|at| at <= self.now)
+    }
+
+    /// Says that a delay is over: at any time after it is.
+    fn ring(&mut self) {
+        self.arrived(Message::Elapsed);
+        self.input(Input::Elapsed);
+    }
+
     fn step(&mut self) {
+        if self.is_due() && (self.is_quiet() || self.may_ring()) {
+            return self.ring();
+        }
+        if self.setup.nodes.len() > 1 && self.random.one_in(12) {
+            return self.lose_a_node();
+        }
         match self.random.below(10) {
             0..=3 if !self.is_quiet() => self.complete(),
             0..=5 if !self.alive.is_empty() => self.exit(),
@@ -136,14 +166,44 @@ impl<'a> World<'a> {
                 self.arrived(Message::End);
                 self.input(Input::End(ExitReason::Shutdown));
             }
-            _ if self.is_quiet() => {
-                self.now += SECOND * self.random.below(5) as u32;
-                self.arrived(Message::Time(self.now));
-                if self.state.deadline().is_some_and(|at| at <= self.now) {
-                    self.input(Input::Elapsed);
-                }
-            }
+            _ if self.is_quiet() || self.setup.strategy.is_grouped() => self.pass_time(),
             _ => self.complete(),
+        }
+    }
+
+    fn may_ring(&mut self) -> bool {
+        self.setup.strategy.is_grouped() && self.random.one_in(2)
+    }
+
+    /// A node goes, at once or in order: all that are there end, one after the other.
+    fn lose_a_node(&mut self) {
+        let place = 1 + self.random.below(self.setup.nodes.len() - 1);
+        let in_order = self.random.one_in(2);
+        let starting = self
+            .starts
+            .values_mut()
+            .filter(|start| !in_order && self.setup.place(start.name, start.attempt) == place);
+        let mut never_up = Vec::new();
+        for start in starting {
+            start.outcome = Outcome::Lost;
+            never_up.push((start.name, start.attempt));
+        }
+        self.alive.retain(|life| !never_up.contains(life));
+        let here = |(name, attempt): &&_| self.setup.place(*name, *attempt) == place;
+        let gone: Vec<_> = self.alive.iter().filter(here).copied().collect();
+        for (name, attempt) in gone {
+            if self.setup.one_by_one {
+                self.drain();
+            }
+            if self.is_over() {
+                return;
+            }
+            if self.alive.contains(&(name, attempt)) {
+                let stopped = [ExitReason::Shutdown, ExitReason::Shutdown, ExitReason::Killed];
+                let stopped = self.random.pick(&stopped);
+                let reason = if in_order { stopped } else { ExitReason::NoConnection };
+                self.exit_for(name, attempt, reason);
+            }
         }
     }
 
@@ -164,9 +224,13 @@ impl<'a> World<'a> {
         let Start { name, attempt, outcome } = self.starts.remove(&key).unwrap();
         self.log.note(Entry::Started(name, attempt, outcome));
         self.input(match outcome {
-            Outcome::Up => Input::Started { key, pid: life(name, attempt) },
+            Outcome::Up => Input::Started { key, pid: self.setup.life(name, attempt) },
             Outcome::Ignored => Input::Ignored { key },
             Outcome::Failed => Input::StartFailed { key, error: SpawnError::Timeout },
+            Outcome::Lost => {
+                let node = self.setup.node(self.setup.place(name, attempt));
+                Input::StartFailed { key, error: SpawnError::NoConnection(node) }
+            }
         });
     }
 
@@ -174,7 +238,7 @@ impl<'a> World<'a> {
     fn complete_stop(&mut self, who: (Name, Attempt)) {
         let (key, exited) = self.stops[&who];
         let (name, attempt) = who;
-        let pid = life(name, attempt);
+        let pid = self.setup.life(name, attempt);
         if self.alive.remove(&who) {
             self.log.note(Entry::Stopped(name, attempt));
         }
@@ -194,15 +258,20 @@ impl<'a> World<'a> {
     fn exit(&mut self) {
         let which = self.random.below(self.alive.len());
         let (name, attempt) = *self.alive.iter().nth(which).unwrap();
-        self.alive.remove(&(name, attempt));
         let panic = ExitReason::Panic(String::new());
-        let reasons = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::Killed, panic];
+        let (killed, lost) = (ExitReason::Killed, ExitReason::NoConnection);
+        let reasons = [ExitReason::Normal, ExitReason::Shutdown, killed, lost, panic];
         let reason = self.random.pick(&reasons);
+        self.exit_for(name, attempt, reason);
+    }
+
+    fn exit_for(&mut self, name: Name, attempt: Attempt, reason: ExitReason) {
+        self.alive.remove(&(name, attempt));
         self.arrived(Message::Exit(name, attempt, reason.clone()));
         if let Some((_, exited)) = self.stops.get_mut(&(name, attempt)) {
             *exited = true;
         }
-        self.input(Input::Exited { pid: life(name, attempt), reason });
+        self.input(Input::Exited { pid: self.setup.life(name, attempt), reason });
     }
 
     fn ask(&mut self) {
@@ -228,7 +297,7 @@ impl<'a> World<'a> {
                 let which = self.random.below(self.alive.len());
                 let life_of = self.alive.iter().nth(which).filter(known);
                 let Some((name, attempt)) = life_of.copied() else { return };
-                let whom = Whom::Pid(life(name, attempt));
+                let whom = Whom::Pid(self.setup.life(name, attempt));
                 (Asked::TerminatePid(name, attempt), Request::Terminate(whom))
             }
             6 => (Asked::StartAgain(name), Request::StartAgain(id)),
@@ -241,9 +310,4 @@ impl<'a> World<'a> {
     fn arrived(&mut self, message: Message) {
         self.log.note(Entry::Arrived(message));
     }
-}
-
-/// The pid of one life of a child.
-fn life(name: Name, attempt: Attempt) -> AnyPid {
-    pid(1000 * (name + 1) + u64::from(attempt))
 }

@@ -19,7 +19,7 @@ impl Otp<'_> {
                 match self.find(name).map(|child| child.pid) {
                     None => Ok(Answered::NotFound),
                     Some(Pid::Up(..)) => Ok(Answered::Running),
-                    Some(Pid::Restarting | Pid::Waiting(_)) => Ok(Answered::Restarting),
+                    Some(Pid::Restarting(_) | Pid::Waiting(_)) => Ok(Answered::Restarting),
                     Some(Pid::Undefined) if asked == Asked::Delete(name) => {
                         self.children.retain(|child| child.spec.name != name);
                         Ok(Answered::Done)
@@ -36,6 +36,9 @@ impl Otp<'_> {
         if spec.significant && (never || spec.restart == Restart::Permanent) {
             return Ok(Answered::BadSpec);
         }
+        if self.setup.children_max.is_some_and(|most| self.children.len() >= most) {
+            return Ok(Answered::MaxChildren);
+        }
         if self.find(name).is_some() {
             return Ok(Answered::AlreadyPresent);
         }
@@ -44,7 +47,9 @@ impl Otp<'_> {
         match outcome {
             Outcome::Up => {}
             Outcome::Ignored => self.del_child(name),
-            Outcome::Failed => self.children.retain(|child| child.spec.name != name),
+            Outcome::Failed | Outcome::Lost => {
+                self.children.retain(|child| child.spec.name != name);
+            }
         }
         Ok(answer(outcome))
     }
@@ -60,6 +65,6 @@ fn answer(outcome: Outcome) -> Answered {
     match outcome {
         Outcome::Up => Answered::Started,
         Outcome::Ignored => Answered::Ignored,
-        Outcome::Failed => Answered::Failed,
+        Outcome::Failed | Outcome::Lost => Answered::Failed,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::super::*;
 use super::super::log::{Answered, Attempt, Ended, Op, Outcome};
-use super::{Start, World, life};
+use super::{Start, World};
 
 impl World<'_> {
     pub(super) fn input(&mut self, input: Input) {
@@ -29,10 +29,14 @@ impl World<'_> {
         assert!(!(over && late), "{output:?} after the end");
         match output {
             Output::Start { key } => self.perform_start(key),
-            Output::Cancel { key, .. } => self.perform_cancel(key),
-            Output::Stop { key, pid, .. } => {
+            Output::Cancel { key, shutdown } => {
+                assert_eq!(shutdown, self.setup.pool(self.names[&key]).shutdown);
+                self.perform_cancel(key);
+            }
+            Output::Stop { key, pid, shutdown } => {
                 let (name, attempt) = (self.names[&key], (pid.serial() % 1000) as Attempt);
-                assert_eq!(pid, life(name, attempt));
+                assert_eq!(pid, self.setup.life(name, attempt));
+                assert_eq!(shutdown, self.setup.pool(name).shutdown);
                 self.check_order(key);
                 self.report.ops.push(Op::Stop(name, attempt));
                 self.stops.insert((name, attempt), (key, false));
@@ -59,6 +63,7 @@ impl World<'_> {
         let attempt = *attempt;
         let outcome = match self.random.below(self.setup.fails_one_in) {
             0 if self.random.one_in(3) => Outcome::Ignored,
+            0 if self.setup.place(name, attempt) > 0 && self.random.one_in(2) => Outcome::Lost,
             0 => Outcome::Failed,
             _ => Outcome::Up,
         };
@@ -93,7 +98,8 @@ fn answered(answer: &Answer) -> Answered {
             ChildError::BadSpec(_) => Answered::BadSpec,
             ChildError::Dynamic => Answered::Dynamic,
             ChildError::Ending => Answered::Ending,
-            ChildError::MaxChildren(_) | ChildError::Busy => panic!("{error}"),
+            ChildError::MaxChildren(_) => Answered::MaxChildren,
+            ChildError::Busy => panic!("{error}"),
         },
     }
 }
