@@ -69,6 +69,16 @@ impl Node {
         self.connected_peer(node).ok_or_else(|| ConnectError::NoAddress(node.clone()))
     }
 
+    /// The peer that this node is connected with, or the last life of it that it has been: what is sent
+    /// to that opens a session, where it may.
+    pub(crate) fn last_peer(&self, node: &NodeId) -> Option<Arc<Peer>> {
+        self.connected_peer(node).or_else(|| {
+            let lives = self.0.peers.iter().filter(|peer| peer.key().node == *node);
+            let last = lives.max_by_key(|peer| peer.key().incarnation);
+            last.map(|peer| Arc::clone(peer.value()))
+        })
+    }
+
     /// Starts to connect on behalf of envelopes that `peer` keeps; which dial that is, or `None` if it
     /// is hopeless.
     pub(crate) fn dial(&self, peer: &Arc<Peer>) -> Option<u64> {

@@ -68,8 +68,11 @@ pub(super) fn cast_named<A: Remote>(
         let pid = node.whereis(name).ok_or(CastError::NoProc)?;
         return node.pid::<A>(&pid).cast(message);
     }
-    let no_connection = || CastError::NoConnection(place.clone());
-    let peer = node.connected_peer(place).ok_or_else(no_connection)?;
+    let peer = match purpose {
+        Purpose::Message => node.last_peer(place),
+        Purpose::Upkeep => node.connected_peer(place),
+    };
+    let peer = peer.ok_or_else(|| CastError::NoConnection(place.clone()))?;
     let wire = Wire::<A>::of();
     let key = wire.key(&message).ok_or_else(crate::message::sending::local_only::<A>)?;
     let to = name.to_owned();

@@ -32,16 +32,17 @@ impl On {
         lookup::whereis(&self.node, &self.place, name).await
     }
 
-    /// Sends a message to whoever holds a local name there; nobody, and it is lost.
+    /// Sends a message to whoever holds a local name there; nobody, and it is lost. As with a pid, a
+    /// session that has ended is made anew; if that leads to another life of the node, it is lost too.
     ///
     /// # Errors
-    /// There is no session with that node, its lane is full, or the message does not encode.
+    /// There has been no session with that node, its lane is full, or the message does not encode.
     pub fn cast_named<A: Remote>(&self, name: &str, message: A::Message) -> Result<(), CastError> {
         lookup::cast_named::<A>(&self.node, &self.place, name, message, Purpose::Message)
     }
 
-    /// The same for the upkeep of what nodes share: it does not keep the session from being closed for want
-    /// of use. Whoever needs the session for what is shared says so with [`Node::hold_while`].
+    /// The same for the upkeep of what nodes share: it makes no session, and does not keep one from being
+    /// closed for want of use. Whoever needs the session for what is shared says so with [`Node::hold_while`].
     ///
     /// # Errors
     /// As [`On::cast_named`].

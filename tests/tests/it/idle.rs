@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use starlings::prelude::*;
-use starlings::{AnyPid, CallError, DownReason, Groups, MembershipConfig, Names, address};
+use starlings::{
+    AnyPid, CallError, CastError, DownReason, Groups, MembershipConfig, Names, address,
+};
 use tokio::time::{Instant, sleep};
 
 /// Long enough that a busy machine does not close what is used meanwhile.
@@ -122,6 +124,23 @@ async fn a_pid_works_across_any_number_of_ends_for_want_of_use() {
         assert!(is_connected(&b, &c));
     }
     assert!(a.nodes().is_empty(), "nobody needs the seed");
+}
+
+/// Goal: names of a node lead to it as pids do, whether or not there is a session at the moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_of_another_node_works_after_its_session_was_closed() {
+    let [_a, b, c] = cluster().await;
+    let there = tally(&b, &c).await;
+    answers(&there).await;
+    c.register("tally", &c.pid::<Tally>(there.any())).unwrap();
+    for number in 0..3 {
+        closes(&b, &c).await;
+        b.on(c.name()).cast_named::<Tally>("tally", TallyMessage::Add { number }).unwrap();
+        assert_eq!(there.all().await, Ok((0..=number).collect()));
+    }
+    let stranger = "stranger@localhost".parse().unwrap();
+    let refused = b.on(&stranger).cast_named::<Tally>("tally", TallyMessage::Add { number: 9 });
+    assert_eq!(refused, Err(CastError::NoConnection(stranger)));
 }
 
 /// Goal: the end of a session is never in the way of what is sent at that very moment.
