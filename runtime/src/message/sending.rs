@@ -39,7 +39,7 @@ impl<A: Actor> Pid<A> {
             Place::There(any) => loop {
                 match self.cast_remote(&message) {
                     Err(CastError::Overloaded) => {
-                        any.home().ready(ReceiverKey::of_actor(any.serial())).await
+                        any.home().ready(ReceiverKey::of_actor(any.serial())).await;
                     }
                     sent => return sent,
                 }

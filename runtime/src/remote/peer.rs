@@ -255,8 +255,7 @@ impl Peer {
     pub(crate) async fn ready(&self, to: ReceiverKey) {
         self.pauses.ready(to).await;
         let open = self.route.read().open().cloned();
-        let ready = open.map(|session| Arc::clone(&session.outlet).ready(LaneKey::of_sender()));
-        match ready {
+        match open.map(|session| Arc::clone(&session.outlet).ready(LaneKey::of_sender())) {
             Some(ready) => ready.await,
             None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }

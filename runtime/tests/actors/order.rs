@@ -1,28 +1,29 @@
 //! Order between two actors over many lanes: whatever one sends to the other, however it is addressed, and
 //! whoever sends it for the one. The bridge keeps the order of each key alone, and mixes the keys.
 
+mod by_hand;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin as Pinned, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use starlings_runtime::{CallError, Cx, Down, Exit, ExitReason, Pid, Reply, actor};
-use tokio::sync::Notify;
 
 use crate::fixture::eventually;
-use crate::puppet::{Places, links, on, puppet, there, watchers};
+use crate::puppet::{Places, links, on, puppet, there};
 
 /// How often each test mixes the lanes anew.
 const MIXES: u64 = 20;
+
+type Doing = Box<dyn FnOnce(&mut Teller, &mut Cx<Teller>) + Send>;
 
 /// What an actor does for a test. It does not travel.
 #[derive(Default, Serialize, Deserialize)]
 struct Act {
     #[serde(skip)]
-    act: Option<Box<dyn FnOnce(&mut Teller, &mut Cx<Teller>) + Send>>,
+    act: Option<Doing>,
 }
 
 impl fmt::Debug for Act {
@@ -128,9 +129,10 @@ impl Scribe {
 
     #[info]
     fn exited(&mut self, exit: Exit) {
-        self.0.push(match exit.reason {
-            ExitReason::Custom { message, .. } => message.parse().unwrap(),
-            _ => LINKED,
+        self.0.push(if let ExitReason::Custom { message, .. } = exit.reason {
+            message.parse().unwrap()
+        } else {
+            LINKED
         });
     }
 }
@@ -351,71 +353,5 @@ async fn what_a_reader_answers_for_an_actor_keeps_its_place() {
         places.bridge().let_go(&places.a);
         on(&y, |_| ()).await;
         assert_eq!((links(&places.a, &x).len(), links(&places.b, &y).len()), (1, 1), "seed {seed}");
-    }
-}
-
-/// Goal: a monitor by hand that another task drops leaves nothing, and a stop does not overtake it.
-#[tokio::test]
-async fn a_monitor_by_hand_keeps_its_place() {
-    for seed in 0..MIXES {
-        let places = there();
-        let (x, y) = (puppet(&places.b).await, puppet(&places.b).await);
-        let (far_x, far_y) = (places.a.bind(x.as_ref()), places.a.bind(y.as_ref()));
-        places.bridge().hold(&places.a);
-        let monitor = places.a.monitor(&far_x);
-        tokio::spawn(async move { drop(monitor) }).await.unwrap();
-        let mut end = pin!(places.a.stop_within(&far_y, ExitReason::Shutdown, Duration::MAX));
-        assert!(poll(end.as_mut()).is_pending());
-        assert_eq!(places.bridge().held(&places.a), 4);
-        places.bridge().mix(&places.a, seed);
-        places.bridge().let_go(&places.a);
-        assert_eq!((watchers(&places.b, &x), end.await), (0, ExitReason::Shutdown), "seed {seed}");
-    }
-}
-
-/// Holds four messages, and works them off when it is let.
-#[derive(Debug)]
-struct Small(Arc<Notify>);
-
-#[actor(name = "test.order.small", capacity = 4, spawnable = false, crate = starlings_runtime)]
-impl Small {
-    fn init(gate: Arc<Notify>) -> Self {
-        Self(gate)
-    }
-
-    #[cast]
-    async fn wait(&mut self) {
-        self.0.notified().await;
-    }
-
-    #[call]
-    fn get(&self) -> u32 {
-        42
-    }
-}
-
-#[tokio::test]
-async fn a_receiver_that_goes_on_is_not_taken_for_full() {
-    for seed in 0..MIXES {
-        let (places, gate) = (there(), Arc::<Notify>::default());
-        let small = places.b.spawn::<Small>(Arc::clone(&gate)).await.unwrap();
-        let far = places.a.pid::<Small>(small.any());
-        // It says pause and resume, and both are held back.
-        places.bridge().hold(&places.b);
-        (0..6).for_each(|_| far.wait().unwrap());
-        let held = async || {
-            gate.notify_one();
-            places.bridge().held(&places.b) == 2
-        };
-        eventually("it went on", held).await;
-        places.bridge().mix(&places.b, seed);
-        places.bridge().let_go(&places.b);
-        let works = async || {
-            gate.notify_one();
-            tokio::time::timeout(Duration::from_millis(5), far.get())
-                .await
-                .is_ok_and(|it| it.is_ok())
-        };
-        eventually("it takes more", works).await;
     }
 }

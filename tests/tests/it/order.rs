@@ -169,9 +169,10 @@ impl Scribe {
 
     #[info]
     fn exited(&mut self, exit: Exit) {
-        match exit.reason {
-            ExitReason::Custom { message, .. } => self.note(message.parse().unwrap(), None),
-            _ => self.note(LINKED, None),
+        if let ExitReason::Custom { message, .. } = exit.reason {
+            self.note(message.parse().unwrap(), None);
+        } else {
+            self.note(LINKED, None);
         }
     }
 
