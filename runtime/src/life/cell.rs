@@ -26,6 +26,7 @@ use crate::reason::ExitReason;
 use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::Source;
 use crate::remote::pause::ReceiverKey;
+use crate::remote::peer::Peer;
 
 /// An actor whatever its type.
 pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
@@ -43,6 +44,11 @@ pub(crate) trait AnyCell: Send + Sync + fmt::Debug {
     /// Decodes and enqueues casts from another node, in order. Those that do not decode are counted and
     /// dropped.
     fn deliver_casts(&self, source: Source<'_>, to: ReceiverKey, casts: &[Cast<'_>]) -> Verdict;
+
+    /// Notes that a peer was told to pause; whether it is to be told to go on at once.
+    fn pause_sent(&self, _: &Arc<Peer>, _: ReceiverKey) -> bool {
+        false
+    }
 
     /// Decodes and enqueues a cast that is for many actors of this node. One that does not decode or
     /// meets a full mailbox is counted and dropped.
@@ -243,6 +249,10 @@ impl<A: Actor> AnyCell for ActorCell<A> {
 
     fn deliver_casts(&self, source: Source<'_>, to: ReceiverKey, casts: &[Cast<'_>]) -> Verdict {
         self.take_casts(source, to, casts)
+    }
+
+    fn pause_sent(&self, peer: &Arc<Peer>, key: ReceiverKey) -> bool {
+        self.mailbox.pause_sent(peer, key)
     }
 
     fn deliver_here(&self, source: Source<'_>, cast: Cast<'_>) {

@@ -119,7 +119,10 @@ impl SessionIngress {
         casts: &[Cast<'_>],
     ) {
         match cell {
-            Some(cell) => self.on_verdict(to, cell.deliver_casts(self.source(), to, casts)),
+            Some(cell) => {
+                let verdict = cell.deliver_casts(self.source(), to, casts);
+                self.on_verdict(&**cell, to, verdict);
+            }
             None => {
                 casts.iter().for_each(|_| self.node.counters().note_undeliverable());
                 tracing::trace!(node = %self.node.name(), to = to.0, "casts from another node: no such actor");
@@ -148,7 +151,7 @@ impl SessionIngress {
                         let back = CallBack::new(peer, call, Arc::clone(&cell), deadline);
                         let to = ReceiverKey::of_actor(to);
                         let verdict = cell.deliver_call(self.source(), to, (key, tail), back);
-                        self.on_verdict(to, verdict);
+                        self.on_verdict(&*cell, to, verdict);
                     }
                     None => self.node.refuse_call(&self.peer, to, call),
                 }
@@ -188,12 +191,17 @@ impl SessionIngress {
         key.ok_or_else(|| ProtocolViolation(format!("{method:?} is no method here")))
     }
 
-    fn on_verdict(&self, to: ReceiverKey, verdict: Verdict) {
+    fn on_verdict(&self, cell: &dyn AnyCell, to: ReceiverKey, verdict: Verdict) {
         match verdict {
             Verdict::Go => {}
             Verdict::Pause => {
+                let pauses = LaneKey::PAUSES;
                 let header = Header::Pause { key: to.0 };
-                let _ = self.peer.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
+                let _ = self.peer.send(pauses, Urgency::Forced, &header, &mut |_| Ok(()));
+                if cell.pause_sent(&self.peer, to) {
+                    let header = Header::Resume { key: to.0 };
+                    let _ = self.peer.send(pauses, Urgency::Forced, &header, &mut |_| Ok(()));
+                }
             }
             Verdict::Flooding => {
                 let (node, peer) = (self.node.name(), &self.peer.instance().node);

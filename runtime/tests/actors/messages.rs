@@ -126,3 +126,18 @@ async fn a_pid_of_a_dead_actor_that_stays_at_home_is_no_proc_however_it_came() {
     node.stop_within(&homebody, ExitReason::Normal, Duration::from_secs(10)).await;
     assert_eq!(node.pid::<Homebody>(&any).ask().await, Err(CallError::NoProc));
 }
+
+#[tokio::test]
+async fn counts_tell_what_a_node_has_done() {
+    let node = node("a@h");
+    let counter = node.spawn::<Counter>(0).await.unwrap();
+    (0..200).for_each(|_| counter.add(1).unwrap());
+    assert_eq!(counter.get().await, Ok(200));
+    let counts = node.counters().read();
+    assert_eq!((counts.spawned, counts.exited), (1, 0));
+    assert!((128..=201).contains(&counts.messages), "{counts:?}");
+    node.stop(&counter, ExitReason::Normal);
+    eventually("its end is counted", async || node.counters().read().exited == 1).await;
+    let counts = node.counters().read();
+    assert_eq!((counts.messages, counts.overflows, counts.undeliverable), (201, 0, 0));
+}

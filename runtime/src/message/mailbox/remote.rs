@@ -41,10 +41,20 @@ pub(super) struct Paused {
     key: ReceiverKey,
     /// What it has sent since.
     bytes: usize,
+    /// The pause is sent. Until then it is not resumed here, as a resume must not come first: who sends
+    /// the pause does so.
+    is_told: bool,
 }
 
 impl Paused {
+    fn is(&self, peer: &Arc<Peer>, key: ReceiverKey) -> bool {
+        self.key == key && Arc::ptr_eq(&self.peer, peer)
+    }
+
     fn resume(self) {
+        if !self.is_told {
+            return;
+        }
         let header = Header::Resume { key: self.key.0 };
         // Lost only with the session, which forgets that the receiver was full.
         let _ = self.peer.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
@@ -76,26 +86,33 @@ impl<M> Mailbox<M> {
         wake(state);
         Ok(verdict)
     }
+
+    /// Notes that the pause of a verdict is sent. Whether a resume is to follow at once: the actor has
+    /// made room meanwhile.
+    #[must_use]
+    pub(crate) fn pause_sent(&self, peer: &Arc<Peer>, key: ReceiverKey) -> bool {
+        let mut state = self.state.lock();
+        let paused = state.paused.iter_mut().find(|paused| paused.is(peer, key));
+        paused.map(|paused| paused.is_told = true).is_none()
+    }
 }
 
 impl<M> State<M> {
     fn note_full(&mut self, arrival: &Arrival<'_>) -> Verdict {
         let session = arrival.peer.session_number();
-        let is_sender = |paused: &&mut Paused| {
-            paused.key == arrival.key && Arc::ptr_eq(&paused.peer, arrival.peer)
-        };
-        match self.paused.iter_mut().find(is_sender) {
+        let sender = self.paused.iter_mut().find(|paused| paused.is(arrival.peer, arrival.key));
+        match sender {
             Some(paused) if paused.session == session => {
                 paused.bytes = paused.bytes.saturating_add(arrival.bytes);
                 if paused.bytes > AFTER_PAUSE_BYTES_MAX { Verdict::Flooding } else { Verdict::Go }
             }
             Some(earlier) => {
-                (earlier.session, earlier.bytes) = (session, 0);
+                (earlier.session, earlier.bytes, earlier.is_told) = (session, 0, false);
                 Verdict::Pause
             }
             None => {
                 let (peer, key) = (Arc::clone(arrival.peer), arrival.key);
-                self.paused.push(Paused { peer, session, key, bytes: 0 });
+                self.paused.push(Paused { peer, session, key, bytes: 0, is_told: false });
                 Verdict::Pause
             }
         }

@@ -143,6 +143,7 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
         mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap()
     };
     assert_eq!([arrive(1), arrive(1), arrive(1)], [Verdict::Go, Verdict::Go, Verdict::Pause]);
+    assert!(!mailbox.pause_sent(&peer, ReceiverKey(7)), "it is full still");
     assert_eq!(arrive(remote::AFTER_PAUSE_BYTES_MAX), Verdict::Go, "it may have been under way");
     assert_eq!(arrive(1), Verdict::Flooding);
     assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
@@ -152,6 +153,29 @@ fn sessions_are_told_to_pause_once_and_flood_only_so_far() {
     mailbox.close();
     let arrival = Arrival { peer: &peer, key: ReceiverKey(7), bytes: 1 };
     assert!(mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).is_err());
+}
+
+/// Else the resume would be there before its pause, and the sender wait for ever.
+#[test]
+fn room_that_is_made_before_the_pause_is_sent_is_told_by_who_sends_it() {
+    let (mailbox, woken, mut batch) = mailbox(Overflow::Refuse);
+    let (peer, key) = (peer(), ReceiverKey(7));
+    let mut fill_and_work_off = || {
+        let arrive = || {
+            let arrival = Arrival { peer: &peer, key, bytes: 1 };
+            mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap()
+        };
+        while arrive() != Verdict::Pause {}
+        assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+        messages(&mut batch).iter().for_each(|_| mailbox.note_handled());
+        assert!(poll(mailbox.take(&mut batch), &woken).is_pending());
+    };
+    fill_and_work_off();
+    assert!(mailbox.pause_sent(&peer, key));
+    // Two readers of one session: each follows its own pause up.
+    fill_and_work_off();
+    fill_and_work_off();
+    assert!(mailbox.pause_sent(&peer, key) && mailbox.pause_sent(&peer, key));
 }
 
 #[test]
