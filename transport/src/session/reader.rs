@@ -16,6 +16,9 @@ use crate::wire::{self, Fragment, FrameKind, NewPulse};
 /// Bytes that a reader handles before it lets other tasks of its thread run.
 const BURST_BYTES: usize = 1 << 20;
 
+/// Bytes of long messages that a reader reads before it lets other threads run: see D44.
+const TURN_BYTES: usize = 256 << 10;
+
 /// What follows the frames that were there.
 enum Next {
     /// More of them.
@@ -37,8 +40,10 @@ struct Inflow {
     sequence: Sequence,
     incoming: Incoming,
     unpacked: Vec<u8>,
-    /// Bytes handled since others had their turn.
+    /// Bytes handled since other tasks had their turn.
     burst: usize,
+    /// Bytes of long messages read since other threads had theirs.
+    turn: usize,
 }
 
 pub(super) async fn drive_reader<R: Receiver>(
@@ -78,7 +83,6 @@ async fn deliver_all<R: Receiver>(
     inflow: &mut Inflow,
     from: &mut (impl AsyncRead + Unpin),
 ) -> Result<ControlFlow<()>, String> {
-    let way = delivery.session.way(lane);
     loop {
         match deliver_some(delivery, lane, inflow)? {
             Next::Whole(whole) => deliver_whole(delivery, whole).await?,
@@ -100,8 +104,8 @@ async fn deliver_all<R: Receiver>(
         if inflow.burst >= BURST_BYTES {
             inflow.burst = 0;
             tokio::task::yield_now().await;
-        } else if way == Way::Bulk {
-            // Other threads have their turn after each part: see D44.
+        } else if inflow.turn >= TURN_BYTES {
+            inflow.turn = 0;
             std::thread::yield_now();
         }
     }
@@ -199,6 +203,7 @@ fn begin_part(session: &Session, inflow: &mut Inflow) -> Result<Next, String> {
     let whole = inflow.incoming.take_bytes(head.message, part);
     debug_assert!(whole.is_none(), "a part of it is missing");
     inflow.burst += part_bytes;
+    inflow.turn += part_bytes;
     Ok(Next::Part { message: head.message })
 }
 

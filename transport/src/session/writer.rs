@@ -92,7 +92,7 @@ async fn write_all(
 
 /// Pieces of long messages that are written at once, so that the other end is not woken for each. Count;
 /// of 64 KiB at most.
-const PIECES_AT_ONCE: usize = 4;
+const PIECES_AT_ONCE: usize = 16;
 
 /// A piece of a long message, as a frame.
 struct Frame {

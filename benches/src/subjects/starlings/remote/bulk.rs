@@ -27,8 +27,7 @@ pub async fn latency(pair: &Pair, count: u64) -> child::Result<Figure> {
     goes.await?;
     let under = p99(&called, count).await?;
     stop.store(true, Ordering::Relaxed);
-    let sent = sender.await??;
-    let sum = sum_behind(&bulk).await?;
+    let (sent, sum) = sender.await??;
     let bulk_rate = rate(sent * u64::from(BULK_BYTES), start);
     check("the sum", sum, sent * weight(&payload(BULK_BYTES)))?;
     let figure = Figure::from(under / alone)
@@ -37,12 +36,13 @@ pub async fn latency(pair: &Pair, count: u64) -> child::Result<Figure> {
     Ok(figure.beside("bulk_mb_per_s", bulk_rate / 1e6))
 }
 
-/// Sends one after the other until it is told to stop. Gives how many.
+/// Sends one after the other until it is told to stop. Gives how many, and their sum: who sent them asks
+/// for it, as order is of the sender.
 async fn send(
     bulk: Pid<Sink>,
     going: oneshot::Sender<()>,
     stop: Arc<AtomicBool>,
-) -> child::Result<u64> {
+) -> child::Result<(u64, u64)> {
     let payload = Bytes::from(payload(BULK_BYTES));
     put(&bulk, payload.clone()).await?;
     let mut sent = 1;
@@ -51,7 +51,7 @@ async fn send(
         put(&bulk, payload.clone()).await?;
         sent += 1;
     }
-    Ok(sent)
+    Ok((sent, sum_behind(&bulk).await?))
 }
 
 /// So many microseconds or less took 99 of 100 calls.
