@@ -11,6 +11,7 @@ use crate::actor::Result;
 use crate::reason::ExitReason;
 
 /// Runs the program's code; a panic in it becomes the reason.
+#[inline]
 pub(crate) fn spared<T>(act: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(act)).map_err(|panic| ExitReason::panicked(&*panic))
 }

@@ -3,13 +3,13 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::NodeInstance;
 use crate::node::Node;
-use crate::panics::spared;
 use crate::remote::peer::Peer;
 
 thread_local! {
@@ -69,12 +69,15 @@ pub(crate) fn decode_value_from<T>(
 }
 
 /// As [`decode_value_from`], where the source is set.
+#[inline]
 pub(crate) fn decode_value<T>(
     decode: impl FnOnce() -> Result<T, postcard::Error>,
 ) -> Result<T, String> {
-    match spared(decode) {
-        Ok(decoded) => decoded.map_err(|error| error.to_string()),
-        Err(panic) => Err(panic.to_string()),
+    // Not by `spared`, whose outcome is much larger than a message: it is moved for each.
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("decoding it panicked".to_owned()),
     }
 }
 
