@@ -118,15 +118,29 @@ impl Process {
         }
     }
 
-    /// Connects as [`Process::connect`] does, until the other end has the session too.
+    /// Connects as [`Process::connect`] does, until both ends have the session.
+    ///
+    /// One end alone proves nothing: a fault may strike in between, and who has just lost a session may
+    /// still name the peer for a moment.
     pub(crate) fn meet(&mut self, other: &mut Self, address: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while !other.nodes().contains(&self.name) {
-            // That it is up here does not prove that it is up there: a fault may strike in between.
-            if !self.nodes().contains(&other.name) {
+        loop {
+            let is_up_here = self.nodes().contains(&other.name);
+            if is_up_here && other.nodes().contains(&self.name) {
+                return;
+            }
+            if !is_up_here {
                 self.connect(&other.name, address);
             }
             assert!(Instant::now() < deadline, "{} and {} do not meet", self.name, other.name);
+        }
+    }
+
+    /// Waits until it is connected with nobody.
+    pub(crate) fn settle_alone(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.nodes().is_empty() {
+            assert!(Instant::now() < deadline, "{} does not find out that it is alone", self.name);
         }
     }
 
