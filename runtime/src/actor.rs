@@ -62,7 +62,7 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Handles an event: a down, a trapped exit, a node event. By default it is logged and dropped.
     fn info(&mut self, info: Info, cx: &mut Cx<Self>) -> impl Future<Output = Result<()>> + Send {
-        tracing::debug!(node = %cx.node().name(), pid = %cx.pid(), event = info.type_name(), "no handler for this event");
+        crate::unhandled_info(cx.node(), &cx.pid(), &info);
         std::future::ready(Ok(()))
     }
 

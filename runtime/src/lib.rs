@@ -90,10 +90,11 @@ pub use supervisor::{
     SupervisorSpec,
 };
 
-/// Logs an event that no `#[info]` method takes. What the macro calls.
+/// Logs an event that nothing takes. What the macro calls where no `#[info]` method does.
 #[doc(hidden)]
 pub fn unhandled_info(node: &Node, pid: &impl std::fmt::Display, info: &Info) {
-    tracing::debug!(node = %node.name(), %pid, event = info.type_name(), "no handler for this event");
+    let (node, event) = (node.name(), info.type_name());
+    tracing::debug!(%node, %pid, event, "no handler for this event");
 }
 
 /// Asks that a type can travel. What the macro calls.

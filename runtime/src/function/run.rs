@@ -14,11 +14,10 @@ use crate::identity::NodeId;
 use crate::life::spawn::Spawn;
 use crate::message::call::CALL_TIMEOUT_DEFAULT;
 use crate::node::Node;
-use crate::panics::discard;
 use crate::remote::carrier::{BoxFuture, LaneKey, Urgency};
 use crate::remote::decoding::{self, Source};
 use crate::remote::on::On;
-use crate::remote::slots::ReplySlot;
+use crate::remote::slots::{ReplySlot, hand_over};
 use crate::remote::together::together;
 use crate::remote::wire::{self, Header, RunRequest};
 
@@ -183,14 +182,11 @@ impl<F: RemoteFunction> ReplySlot for RunSlot<F> {
         let output = answer.map_err(|error| RunError::from_call(error, &place)).and_then(|bytes| {
             decoding::decode_value_from(source, || wire::decode(bytes)).map_err(RunError::BadOutput)
         });
-        // The asker may have given up in the meantime: a late answer is never seen.
-        if let Err(late) = sender.send(output) {
-            discard(late);
-        }
+        hand_over(sender, output);
     }
 
     fn run_failed(self: Box<Self>, _: Source<'_>, error: RunError) {
-        let _ = self.sender.send(Err(error));
+        hand_over(self.sender, Err(error));
     }
 }
 

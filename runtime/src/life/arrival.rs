@@ -95,7 +95,8 @@ impl<A: Actor> ActorCell<A> {
 
     fn note_refused(&self, source: Source<'_>, error: &CallError) {
         source.node.counters().note_refused();
-        tracing::debug!(node = %source.node.name(), pid = %self.core().pid(), %error, "cast from another node dropped");
+        let (node, pid) = (source.node.name(), self.core().pid());
+        tracing::debug!(%node, %pid, %error, "cast from another node dropped");
     }
 
     fn decode(

@@ -17,7 +17,7 @@ use crate::life::postponed::Postponed;
 use crate::life::spawn::SPAWN_TIMEOUT_DEFAULT;
 use crate::message::mailbox::Item;
 use crate::message::queue::Queue;
-use crate::message::trace::{self, Trace};
+use crate::message::trace;
 use crate::node::Node;
 use crate::node::timers::timeout;
 use crate::panics::caught;
@@ -105,12 +105,12 @@ fn serve<'a, A: Actor>(
         let mut counted = Counted { ending, told: 0 };
         loop {
             match next(actor, cx, cell, &mut batch, &mut postponed) {
-                Next::Message(message) => actor.handle(message, cx).await?,
-                Next::Traced(traced) => {
+                Next::Item(Item::Message(message)) => actor.handle(message, cx).await?,
+                Next::Item(Item::Traced(traced)) => {
                     let (pid, kind) = (cell.core().pid(), cell.core().type_name());
                     trace::within(traced.0, pid, kind, actor.handle(traced.1, cx)).await?;
                 }
-                Next::Info(info) => actor.info(info, cx).await?,
+                Next::Item(Item::Info(info)) => actor.info(info, cx).await?,
                 Next::Nothing => {}
                 Next::Wait => {
                     counted.tell(COUNTED_AT_ONCE);
@@ -131,9 +131,8 @@ fn serve<'a, A: Actor>(
 
 /// What an actor's loop does next.
 enum Next<M> {
-    Message(M),
-    Traced(Box<(Trace, M)>),
-    Info(Info),
+    /// Handles it: an info as the actor is to see it.
+    Item(Item<M>),
     /// What came was put off, or is not wanted any more.
     Nothing,
     /// All is done, or the actor is to stop: the mailbox knows.
@@ -153,15 +152,15 @@ fn next<A: Actor>(
         return Next::Wait;
     }
     if (cx.has_next() || !postponed.is_empty())
-        && let Some(next) = ahead(actor, cx, cell, postponed)
+        && let Some(item) = ahead(actor, cx, cell, postponed)
     {
-        return next;
+        return Next::Item(item);
     }
     match batch.pop_front() {
         // Nearly all of them; by the way of the others a message costs a third more.
         Some(Item::Message(message)) if actor.postpones(&message).is_none() => {
             cell.mailbox.note_handled();
-            Next::Message(message)
+            Next::Item(Item::Message(message))
         }
         Some(Item::Info(info)) => wanted(cx, cell, info),
         Some(item) => put_off(actor, cell, item, postponed),
@@ -176,13 +175,13 @@ fn ahead<A: Actor>(
     cx: &mut Cx<A>,
     cell: &ActorCell<A>,
     postponed: &mut Postponed<A::Message>,
-) -> Option<Next<A::Message>> {
+) -> Option<Item<A::Message>> {
     if let Some(info) = cx.take_next() {
-        return Some(Next::Info(info));
+        return Some(Item::Info(info));
     }
     let item = postponed.take_ready(actor)?;
     cell.mailbox.note_postponed(postponed.len());
-    Some(Next::from(item))
+    Some(item)
 }
 
 /// An event from the mailbox, if the actor still wants it.
@@ -195,7 +194,7 @@ fn wanted<A: Actor>(cx: &Cx<A>, cell: &ActorCell<A>, info: Info) -> Next<A::Mess
             cell.mailbox.stop(reason);
             Next::Nothing
         }
-        None => Next::Info(info),
+        None => Next::Item(Item::Info(info)),
     }
 }
 
@@ -214,7 +213,7 @@ fn put_off<A: Actor>(
         Item::Info(_) => None,
     };
     let Some(method) = method else {
-        return Next::from(item);
+        return Next::Item(item);
     };
     if postponed.len() < cell.mailbox.capacity() {
         postponed.push(method, item);
@@ -224,16 +223,6 @@ fn put_off<A: Actor>(
         cell::refuse::<A>(message);
     }
     Next::Nothing
-}
-
-impl<M> From<Item<M>> for Next<M> {
-    fn from(item: Item<M>) -> Self {
-        match item {
-            Item::Message(message) => Self::Message(message),
-            Item::Traced(traced) => Self::Traced(traced),
-            Item::Info(info) => Self::Info(info),
-        }
-    }
 }
 
 /// Messages that an actor handles before it adds them to the node's count. Count. The count is shared by

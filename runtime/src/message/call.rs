@@ -21,14 +21,13 @@ use crate::life::cell::AnyCell;
 use crate::message::reply::Reply;
 use crate::message::sending::local_only;
 use crate::node::timers::{Deadline, Timers};
-use crate::panics::discard;
 use crate::pid::{Pid, Place};
 use crate::reason::ExitReason;
 use crate::remote::carrier::BoxFuture;
 use crate::remote::decoding::{self, Source};
 use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::Peer;
-use crate::remote::slots::ReplySlot;
+use crate::remote::slots::{ReplySlot, hand_over};
 use crate::remote::wire::{self, CallRef, Header};
 
 /// How long a call waits unless told otherwise. Source: `gen_server:call/2`.
@@ -156,10 +155,7 @@ impl<R: Send> ReplySlot for Slot<R> {
             decoding::decode_value_from(source, || (self.decode)(bytes))
                 .map_err(|error| CallError::BadMessage(format!("the reply: {error}")))
         });
-        // The caller may have given up in the meantime: a late reply is never seen.
-        if let Err(late) = self.sender.send(answer) {
-            discard(late);
-        }
+        hand_over(self.sender, answer);
     }
 }
 

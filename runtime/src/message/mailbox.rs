@@ -6,8 +6,7 @@
 //!
 //! Messages count against the capacity, infos (downs, exits, timers, node events) do not: there are
 //! never more of those than the actor asked for, but of exits by hand, which have a bound of their
-//! own. Senders that wait for room are woken when the actor
-//! comes back for its next batch.
+//! own. Senders that wait for room are woken when the actor comes back for its next batch.
 
 mod item;
 mod remote;

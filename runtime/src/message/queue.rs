@@ -87,8 +87,7 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let between = self.between.as_ref().map_or(0, |between| between.len());
-        self.tail.is_empty() && self.head.is_empty() && between == 0
+        self.front().is_none()
     }
 
     /// How many there are. Looks at each block.

@@ -86,7 +86,8 @@ impl Node {
         let cast = move || {
             node.run(async move {
                 if let Err(error) = pid.cast(message) {
-                    tracing::debug!(node = %pid.any().node(), %pid, %error, "delayed cast not sent");
+                    let node = pid.any().node();
+                    tracing::debug!(%node, %pid, %error, "delayed cast not sent");
                 }
             });
         };
@@ -228,11 +229,11 @@ impl Node {
         }
         let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &birth.options));
         self.0.counters.note_spawned();
-        if let Err(error) = self.prepare(&*cell, &birth.options) {
-            let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
+        let prepared = self.prepare(&*cell, &birth.options);
+        let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
+        if let Err(error) = prepared {
             return ending.fail(error, ExitReason::Normal);
         }
-        let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
         let serial = cell.core().pid().serial();
         let life = Acting::new(serial, resident::live(ending, args));
         let switch = if A::ON_THREAD {

@@ -125,7 +125,8 @@ impl SessionIngress {
             }
             None => {
                 casts.iter().for_each(|_| self.node.counters().note_undeliverable());
-                tracing::trace!(node = %self.node.name(), to = to.0, "casts from another node: no such actor");
+                let (node, to) = (self.node.name(), to.0);
+                tracing::trace!(%node, to, "casts from another node: no such actor");
             }
         }
     }
@@ -195,12 +196,9 @@ impl SessionIngress {
         match verdict {
             Verdict::Go => {}
             Verdict::Pause => {
-                let pauses = LaneKey::PAUSES;
-                let header = Header::Pause { key: to.0 };
-                let _ = self.peer.send(pauses, Urgency::Forced, &header, &mut |_| Ok(()));
+                self.peer.tell_pause(to, true);
                 if cell.pause_sent(&self.peer, to) {
-                    let header = Header::Resume { key: to.0 };
-                    let _ = self.peer.send(pauses, Urgency::Forced, &header, &mut |_| Ok(()));
+                    self.peer.tell_pause(to, false);
                 }
             }
             Verdict::Flooding => {

@@ -12,10 +12,15 @@
 //! Signals and replies are not held up.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::remote::carrier::{LaneKey, Urgency};
+use crate::remote::peer::Peer;
+use crate::remote::wire::Header;
 
 /// Receivers on one node that may be paused at once. Count. More is a violation of the protocol; a node
 /// with a million actors that are all full has other troubles.
@@ -34,6 +39,15 @@ impl ReceiverKey {
     /// Whoever has this name.
     pub(crate) fn of_name(name: &str) -> Self {
         Self(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
+    }
+}
+
+impl Peer {
+    /// Tells the node there that its senders to this receiver are to pause, or can go on. Fails only with
+    /// the session, which forgets that the receiver was full.
+    pub(crate) fn tell_pause(self: &Arc<Self>, ReceiverKey(key): ReceiverKey, pauses: bool) {
+        let header = if pauses { Header::Pause { key } } else { Header::Resume { key } };
+        let _ = self.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
     }
 }
 

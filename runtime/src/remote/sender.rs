@@ -30,6 +30,11 @@ thread_local! {
     static ACTOR: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Hashed before the number of a task or a thread: both are numbered from 1. Numbers, for a text costs
+/// the sender of small messages what it can see.
+const TASKS: u64 = 1;
+const THREADS: u64 = 2;
+
 /// Set in the keys of those that are no actors, whose serials never come so far.
 const NO_ACTOR: u64 = 1 << 63;
 
@@ -58,14 +63,13 @@ impl LaneKey {
 
     fn of_stranger() -> Self {
         match tokio::task::try_id() {
-            // Both are numbered from 1.
-            Some(task) => Self::hashed(("task", task)),
-            None => Self::hashed(("thread", std::thread::current().id())),
+            Some(task) => Self::hashed(TASKS, task),
+            None => Self::hashed(THREADS, std::thread::current().id()),
         }
     }
 
-    fn hashed(identity: impl Hash) -> Self {
-        Self(NO_ACTOR | FixedState::default().hash_one(identity))
+    fn hashed(kind: u64, identity: impl Hash) -> Self {
+        Self(NO_ACTOR | FixedState::default().hash_one((kind, identity)))
     }
 }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::error::{CallError, SpawnError};
 use crate::function::error::RunError;
 use crate::node::Node;
+use crate::panics::discard;
 use crate::reason::ExitReason;
 use crate::remote::decoding::Source;
 use crate::remote::peer::Peer;
@@ -31,6 +33,14 @@ pub(crate) trait ReplySlot: Send {
     fn run_failed(self: Box<Self>, source: Source<'_>, error: RunError) {
         let _ = error;
         self.fill(source, Err(CallError::BadMessage("a run was answered".to_owned())));
+    }
+}
+
+/// Hands an answer to who asked. That one may have given up meanwhile: a late answer is never seen, and
+/// what the program does when it is dropped must not end the session.
+pub(crate) fn hand_over<T>(asker: oneshot::Sender<T>, answer: T) {
+    if let Err(late) = asker.send(answer) {
+        discard(late);
     }
 }
 

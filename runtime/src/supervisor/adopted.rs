@@ -1,10 +1,9 @@
 //! What a supervisor keeps for a child.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::child::ChildSpec;
 use super::handover::Slot;
 use super::placement::Place;
+use crate::panics::spared;
 use crate::pid::AnyPid;
 
 /// A child's spec, and what its supervisor keeps for it.
@@ -28,11 +27,7 @@ impl Adopted {
         let Self { spec, slot, place: _ } = self;
         let ChildSpec { id: child, start, placement, .. } = spec;
         // One after the other: a second panic while the first one unwinds would end the process.
-        let dropped = [
-            catch_unwind(AssertUnwindSafe(|| drop(start))),
-            catch_unwind(AssertUnwindSafe(|| drop(placement))),
-            catch_unwind(AssertUnwindSafe(|| drop(slot))),
-        ];
+        let dropped = [spared(|| drop(start)), spared(|| drop(placement)), spared(|| drop(slot))];
         if dropped.iter().any(Result::is_err) {
             tracing::warn!(
                 node = %supervisor.node(),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::error::SpawnError;
 use crate::identity::{NodeId, NodeInstance};
 use crate::node::Node;
+use crate::panics::spared;
 
 /// Where a child is started. It is asked at each start, so when the node of a child goes, the child
 /// is restarted where its placement then says.
@@ -97,7 +97,7 @@ impl Placement {
             }
             Self::Choose(Choice(function)) => {
                 let candidates = candidates(node, type_name, placed);
-                catch_unwind(AssertUnwindSafe(|| function(&candidates))).unwrap_or_default()
+                spared(|| function(&candidates)).unwrap_or_default()
             }
         };
         found.ok_or_else(none)

@@ -175,6 +175,17 @@ async fn pair() -> Pair {
 }
 
 impl Pair {
+    /// Has the teller tell six numbers and end, and waits until it has.
+    async fn tell_six_and_end(&self) {
+        let (ended, far_scribe) = (self.places.a.monitor(&self.teller), self.far_scribe.clone());
+        let speak = act(move |_, cx| {
+            tell_six(&far_scribe, cx);
+            cx.stop(ExitReason::Normal);
+        });
+        self.teller.play(speak).unwrap();
+        ended.await;
+    }
+
     /// Waits until so many envelopes of the teller's node are held back.
     async fn held(&self, envelopes: usize) {
         let held = async || self.places.bridge().held(&self.places.a) == envelopes;
@@ -286,13 +297,7 @@ async fn that_an_actor_is_dead_comes_after_what_it_sent() {
     for seed in 0..MIXES {
         let pair = pair().await;
         pair.places.bridge().hold(&pair.places.a);
-        let (ended, far_scribe) = (pair.places.a.monitor(&pair.teller), pair.far_scribe.clone());
-        let speak = act(move |_, cx| {
-            tell_six(&far_scribe, cx);
-            cx.stop(ExitReason::Normal);
-        });
-        pair.teller.play(speak).unwrap();
-        ended.await;
+        pair.tell_six_and_end().await;
         // It is gone when the other one asks for bonds, and a call of it.
         pair.scribe.bond(pair.far_teller.any().clone()).await.unwrap();
         let mut call = pin!(pair.far_teller.ask().send());
@@ -318,13 +323,7 @@ async fn an_end_that_another_task_tells_comes_after_what_the_actor_sent() {
         };
         let reply = asked().await.unwrap();
         pair.places.bridge().hold(&pair.places.a);
-        let (ended, far_scribe) = (pair.places.a.monitor(&pair.teller), pair.far_scribe.clone());
-        let speak = act(move |_, cx| {
-            tell_six(&far_scribe, cx);
-            cx.stop(ExitReason::Normal);
-        });
-        pair.teller.play(speak).unwrap();
-        ended.await;
+        pair.tell_six_and_end().await;
         drop(reply);
         pair.held(7).await;
         let answer = pair.let_go_until(seed, call);

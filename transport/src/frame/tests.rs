@@ -54,34 +54,31 @@ async fn frames_come_out_whole_however_they_arrive() {
 /// What comes out when each frame that is not there as a whole is read straight to where it belongs.
 async fn cut_directly(bytes: &[u8], piece: usize) -> Vec<(u32, Vec<u8>)> {
     let (mut frames, mut found) = (Frames::default(), Vec::new());
-    let mut pieces = bytes.chunks(piece).flat_map(|piece| piece.chunks(1000));
-    while let Some(mut piece) = pieces.next() {
-        frames.fill(&mut piece).await.unwrap();
-        loop {
-            while let Some(frame) = frames.next().unwrap() {
-                found.push((frame.seq, frame.body.to_vec()));
-            }
-            let Some((frame, missing)) = frames.begun().unwrap() else { break };
+    let mut pieces = bytes.chunks(piece.min(1000));
+    let mut rest: &[u8] = &[];
+    loop {
+        while let Some(frame) = frames.next().unwrap() {
+            found.push((frame.seq, frame.body.to_vec()));
+        }
+        if let Some((frame, missing)) = frames.begun().unwrap() {
             let (seq, mut body) = (frame.seq, frame.body.to_vec());
             let length = body.len() + missing;
             while body.len() < length {
-                if piece.is_empty() {
-                    piece = pieces.next().unwrap();
+                if rest.is_empty() {
+                    rest = pieces.next().unwrap();
                 }
                 let missing = length - body.len();
-                frames.fill_into(&mut piece, &mut body, missing, 13).await.unwrap();
+                frames.fill_into(&mut rest, &mut body, missing, 13).await.unwrap();
             }
             found.push((seq, body));
-        }
-        assert!(piece.is_empty() || frames.next() == Ok(None));
-        while !piece.is_empty() {
-            frames.fill(&mut piece).await.unwrap();
-            while let Some(frame) = frames.next().unwrap() {
-                found.push((frame.seq, frame.body.to_vec()));
+        } else {
+            if rest.is_empty() {
+                let Some(next) = pieces.next() else { return found };
+                rest = next;
             }
+            frames.fill(&mut rest).await.unwrap();
         }
     }
-    found
 }
 
 #[tokio::test]

@@ -10,9 +10,10 @@
 //!   K goes by its user lane  ◀───── Delivered ────────── say so
 //! ```
 //!
-//! A key is a sender's, or that of several. Invariant: messages with the same key are delivered in the order in which they were pushed or sent
-//! on the user lane. Before a stream: the receiver waits for the user lane. Within: a stream is a
-//! queue. After it: the sender goes back to the user lane only when all of the stream is delivered.
+//! A key is a sender's, or that of several. Invariant: messages with the same key are delivered in the
+//! order in which they were pushed or sent on the user lane. Before a stream: the receiver waits for
+//! the user lane. Within: a stream is a queue. After it: the sender goes back to the user lane only
+//! when all of the stream is delivered.
 //! What this does not do: put one long message aside for a later one of the same key.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -57,10 +57,7 @@ pub(super) async fn drive_reader<R: Receiver>(
         match inflow.frames.fill(&mut from).await {
             Ok(0) => return session.handle(Input::LaneEnded { lane }),
             Ok(_) => {}
-            Err(error) => {
-                tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
-                return session.handle(Input::LaneEnded { lane });
-            }
+            Err(error) => return on_failed(&delivery, lane, &error),
         }
         if session.way(lane) == Way::Control {
             session.handle(Input::Heard);
@@ -76,6 +73,11 @@ pub(super) async fn drive_reader<R: Receiver>(
     }
 }
 
+fn on_failed<R: Receiver>(delivery: &Delivery<R>, lane: u8, error: &io::Error) {
+    tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
+    delivery.session.handle(Input::LaneEnded { lane });
+}
+
 /// Handles all frames that are there. A break: that were the last ones of the lane.
 async fn deliver_all<R: Receiver>(
     delivery: &Delivery<R>,
@@ -88,8 +90,7 @@ async fn deliver_all<R: Receiver>(
             Next::Whole(whole) => deliver_whole(delivery, whole).await?,
             Next::Part { message } => {
                 if let Err(error) = inflow.read_part(from, message).await {
-                    tracing::debug!(peer = %delivery.peer.node, lane, %error, "reading failed");
-                    delivery.session.handle(Input::LaneEnded { lane });
+                    on_failed(delivery, lane, &error);
                     return Ok(ControlFlow::Break(()));
                 }
                 delivery.session.note_delivered(lane);

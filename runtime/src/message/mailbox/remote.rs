@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use super::state::{State, wake};
 use super::{Item, Mailbox};
-use crate::remote::carrier::{LaneKey, Urgency};
 use crate::remote::pause::ReceiverKey;
 use crate::remote::peer::Peer;
-use crate::remote::wire::Header;
 
 /// What a mailbox takes from one session after it said pause. Bytes of encoded messages. What can be on
 /// its way is far less: the lanes' buffers, the sockets', and one message of the largest size.
@@ -52,12 +50,9 @@ impl Paused {
     }
 
     fn resume(self) {
-        if !self.is_told {
-            return;
+        if self.is_told {
+            self.peer.tell_pause(self.key, false);
         }
-        let header = Header::Resume { key: self.key.0 };
-        // Lost only with the session, which forgets that the receiver was full.
-        let _ = self.peer.send(LaneKey::PAUSES, Urgency::Forced, &header, &mut |_| Ok(()));
     }
 }
 
