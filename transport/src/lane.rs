@@ -10,7 +10,7 @@
 //! an idle lane would then cost its sender a system call, and nothing would ever gather.
 
 use parking_lot::Mutex;
-use starlings_runtime::{OutletError, Urgency};
+use starlings_runtime::Urgency;
 use tokio::sync::Notify;
 
 use crate::frame::{self, FRAME_BYTES_FULL, HEADER_BYTES};
@@ -65,12 +65,20 @@ enum Phase {
     Closed,
 }
 
-/// Why nothing was appended.
+/// Why nothing was appended: the lane is unchanged. Small, as it is handed on with each envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppendError {
-    /// The lane is unchanged.
-    Refused(OutletError),
-    /// The hard limit is passed: the session is to be ended. The lane is unchanged.
+    /// See [`Overloaded`](starlings_runtime::OutletError::Overloaded).
+    Overloaded,
+    /// See [`Closed`](starlings_runtime::OutletError::Closed).
+    Closed,
+    /// See [`Idle`](starlings_runtime::OutletError::Idle).
+    Idle,
+    /// See [`TooLarge`](starlings_runtime::OutletError::TooLarge). Its bytes.
+    TooLarge(usize),
+    /// See [`Encode`](starlings_runtime::OutletError::Encode).
+    Encode(postcard::Error),
+    /// The hard limit is passed: the session is to be ended.
     Overflowed,
 }
 
@@ -93,7 +101,7 @@ impl Lane {
     pub(crate) fn append(&self, urgency: Urgency, envelope: &[u8]) -> Result<(), AppendError> {
         let mut out = self.out.lock();
         if out.is_frozen {
-            return Err(AppendError::Refused(OutletError::Idle));
+            return Err(AppendError::Idle);
         }
         out.admit(urgency, envelope.len())?;
         let start = match out.begun {
@@ -228,10 +236,10 @@ impl Lane {
 impl Out {
     fn admit(&self, urgency: Urgency, bytes: usize) -> Result<(), AppendError> {
         if self.phase != Phase::Open {
-            return Err(AppendError::Refused(OutletError::Closed));
+            return Err(AppendError::Closed);
         }
         if urgency == Urgency::Refusable && self.bytes.len() >= LANE_BYTES_SOFT {
-            return Err(AppendError::Refused(OutletError::Overloaded));
+            return Err(AppendError::Overloaded);
         }
         if self.bytes.len() + self.in_flight + HEADER_BYTES + bytes > LANE_BYTES_HARD {
             return Err(AppendError::Overflowed);

@@ -30,11 +30,9 @@ impl<A: Actor> ActorCell<A> {
         let (mut messages, mut bytes) = (Vec::with_capacity(casts.len()), 0);
         decoding::decode_from(source, || {
             for cast in casts {
-                match self.decode(*cast, None) {
-                    Ok(message) => {
-                        bytes += cast.1.len();
-                        messages.push(Item::new(message, self.trace()));
-                    }
+                let take = |message| messages.push(Item::new(message, self.trace()));
+                match self.decode(*cast, None, take) {
+                    Ok(()) => bytes += cast.1.len(),
                     Err(error) => self.note_refused(source, &error),
                 }
             }
@@ -58,8 +56,7 @@ impl<A: Actor> ActorCell<A> {
         call: Cast<'_>,
         back: &Arc<CallBack>,
     ) -> Verdict {
-        let decode = || self.decode(call, Some(RemoteReply(Arc::clone(back))));
-        let outcome = decoding::decode_from(source, decode).and_then(|message| {
+        let take = |message| {
             if drops::<A>() {
                 self.push_sized(message, call.1.len())?;
                 return Ok(Verdict::Go);
@@ -70,8 +67,9 @@ impl<A: Actor> ActorCell<A> {
                 drop(Queue::from_iter(closed));
                 CallError::NoProc
             })
-        });
-        match outcome {
+        };
+        let reply = Some(RemoteReply(Arc::clone(back)));
+        match decoding::decode_from(source, || self.decode(call, reply, take)?) {
             Ok(verdict) => {
                 back.enqueued();
                 verdict
@@ -86,8 +84,8 @@ impl<A: Actor> ActorCell<A> {
     /// Decodes and enqueues a cast; one that does not decode or meets a full mailbox is counted and
     /// dropped.
     pub(super) fn take_here(&self, source: Source<'_>, cast: Cast<'_>) {
-        let outcome = decoding::decode_from(source, || self.decode(cast, None))
-            .and_then(|message| Ok(self.push_sized(message, cast.1.len())?));
+        let take = |message| self.push_sized(message, cast.1.len());
+        let outcome = decoding::decode_from(source, || Ok(self.decode(cast, None, take)??));
         if let Err(error) = outcome {
             self.note_refused(source, &error);
         }
@@ -99,11 +97,14 @@ impl<A: Actor> ActorCell<A> {
         tracing::debug!(%node, %pid, %error, "cast from another node dropped");
     }
 
-    fn decode(
+    /// Decodes a message, and hands it on from where it lies: each move of it would be felt.
+    #[inline]
+    fn decode<T>(
         &self,
         (key, payload): Cast<'_>,
         back: Option<RemoteReply>,
-    ) -> Result<A::Message, CallError> {
+        take: impl FnOnce(A::Message) -> T,
+    ) -> Result<T, CallError> {
         let wire: Wire<A> = A::wire().ok_or(CallError::NoProc)?;
         let method = (wire.methods)().iter().position(|method| method.key == key);
         let Some(method) = method else {
@@ -112,7 +113,7 @@ impl<A: Actor> ActorCell<A> {
                 wire.name
             )));
         };
-        decoding::decode_value(|| (wire.decode)(method, payload, ReplyTo(back)))
+        decoding::decode_value(|| Ok(take((wire.decode)(method, payload, ReplyTo(back))?)))
             .map_err(|error| CallError::BadMessage(format!("the arguments: {error}")))
     }
 }

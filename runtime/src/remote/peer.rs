@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use crate::error::CastError;
 use crate::identity::NodeInstance;
@@ -17,10 +17,10 @@ use crate::message::trace;
 use crate::node::timers::Timers;
 use crate::node::{Node, NodeInner};
 use crate::reason::{DownReason, ExitReason};
-use crate::remote::carrier::{LaneKey, Outlet, OutletError, Urgency};
+use crate::remote::carrier::{LaneKey, OutletError, Urgency};
 use crate::remote::pause::{Pauses, ReceiverKey};
 pub(crate) use crate::remote::route::Session;
-use crate::remote::route::{Kept, Route};
+use crate::remote::route::{CurrentRoute, Kept, Route, copied};
 use crate::remote::slots::Slots;
 use crate::remote::wire::{self, Header, MethodKey, MethodRef};
 
@@ -44,7 +44,7 @@ pub(crate) struct Peer {
     node: Weak<NodeInner>,
     /// Those of the node that is reached from here.
     timers: Option<Arc<Timers>>,
-    route: RwLock<Route>,
+    route: CurrentRoute,
     /// What waits for an answer from there.
     pub(super) slots: Slots,
     /// Serials of local actors that have links or monitors there.
@@ -69,7 +69,7 @@ impl Peer {
             own,
             node,
             timers,
-            route: RwLock::new(Route::Down),
+            route: CurrentRoute::default(),
             slots: Slots::default(),
             bonded: Mutex::default(),
             pauses: Pauses::default(),
@@ -144,26 +144,29 @@ impl Peer {
         if self.pauses.is_paused(to) {
             return Err(CastError::Overloaded);
         }
-        let (session, is_open) = {
-            let route = self.route.read();
-            (route.session().cloned(), route.open().is_some())
+        let open = self.route.open();
+        let found = match &*open {
+            Some(session) => session.schemas.find(type_name, key),
+            // By a session that takes nothing now it would be refused all the same.
+            None => match self.session() {
+                Some(session) => session.schemas.find(type_name, key),
+                None => Some(MethodRef::Keyed(key)),
+            },
         };
-        let method = match &session {
-            Some(session) => session.schemas.find(type_name, key).ok_or_else(|| {
-                let node = &self.instance.node;
-                CastError::BadMessage(format!("{type_name} has another schema on {node}"))
-            })?,
-            None => MethodRef::Keyed(key),
-        };
-        let open = session.filter(|_| is_open);
+        let method = found.ok_or_else(|| {
+            let node = &self.instance.node;
+            CastError::BadMessage(format!("{type_name} has another schema on {node}"))
+        })?;
         let header = header(method);
         let traced = trace::is_wanted().then(|| self.owner()).flatten();
         let Some(node) = traced else {
-            return self.send_by(open, lane, Urgency::Refusable, &header, payload);
+            let mut envelope = enveloped(&header, payload);
+            return self.send_by(open.as_deref(), lane, Urgency::Refusable, &mut envelope);
         };
         let traced = Header::Traced(trace::outgoing(&node));
         let mut inner = enveloped(&header, payload);
-        self.send_by(open, lane, Urgency::Refusable, &traced, &mut inner)
+        let mut envelope = enveloped(&traced, &mut inner);
+        self.send_by(open.as_deref(), lane, Urgency::Refusable, &mut envelope)
     }
 
     /// Sends one envelope, connecting first where that is possible.
@@ -175,41 +178,28 @@ impl Peer {
         payload: PutPayload<'_>,
     ) -> Result<(), CastError> {
         self.note_used();
-        let open = self.route.read().open().cloned();
-        self.send_by(open, lane, urgency, header, payload)
+        let open = self.route.open();
+        self.send_by(open.as_deref(), lane, urgency, &mut enveloped(header, payload))
     }
 
     /// Sends by this session, if there is one and it takes the envelope.
     fn send_by(
         self: &Arc<Self>,
-        open: Option<Arc<Session>>,
+        open: Option<&Session>,
         lane: LaneKey,
         urgency: Urgency,
-        header: &Header,
-        payload: PutPayload<'_>,
+        encode: PutPayload<'_>,
     ) -> Result<(), CastError> {
-        if let Some(session) = open
-            && let Some(sent) = self.offer(&*session.outlet, lane, urgency, header, payload)
-        {
-            return sent;
+        if let Some(session) = open {
+            match session.outlet.send(lane, urgency, encode) {
+                Ok(()) => return Ok(()),
+                Err(OutletError::Idle) => {}
+                Err(error) => return Err(CastError::from_outlet(error, &self.instance.node)),
+            }
         }
-        self.send_later(lane, urgency, header, payload)
-    }
-
-    /// Sends to an outlet; `None` if that takes nothing for the time being.
-    fn offer(
-        &self,
-        outlet: &dyn Outlet,
-        lane: LaneKey,
-        urgency: Urgency,
-        header: &Header,
-        payload: PutPayload<'_>,
-    ) -> Option<Result<(), CastError>> {
-        match outlet.send(lane, urgency, &mut enveloped(header, payload)) {
-            Ok(()) => Some(Ok(())),
-            Err(OutletError::Idle) => None,
-            Err(error) => Some(Err(CastError::from_outlet(error, &self.instance.node))),
-        }
+        let mut envelope = Vec::new();
+        encode(&mut envelope).map_err(|error| CastError::BadMessage(error.to_string()))?;
+        self.send_later(lane, urgency, envelope)
     }
 
     /// Keeps an envelope until there is a session that takes it, and sees to it that there will be.
@@ -217,45 +207,48 @@ impl Peer {
         self: &Arc<Self>,
         lane: LaneKey,
         urgency: Urgency,
-        header: &Header,
-        payload: PutPayload<'_>,
+        envelope: Vec<u8>,
     ) -> Result<(), CastError> {
         let no_connection = || CastError::NoConnection(self.instance.node.clone());
         let node = self.owner().ok_or_else(no_connection)?;
         if node.is_superseded(&self.instance) {
             return Err(CastError::NoProc);
         }
-        let mut route = self.route.write();
-        match &*route {
-            Route::Up(session) => {
-                let session = Arc::clone(session);
-                // Under the lock: if it is refused, what resumes the session waits for this.
-                let sent = self.offer(&*session.outlet, lane, urgency, header, payload);
-                if let Some(sent) = sent {
-                    return sent;
+        self.route.change(|route| {
+            match &*route {
+                Route::Up(session) => {
+                    let session = Arc::clone(session);
+                    // Under the lock: if it is refused, what resumes the session waits for this.
+                    match session.outlet.send(lane, urgency, &mut copied(&envelope)) {
+                        Ok(()) => return Ok(()),
+                        Err(OutletError::Idle) => {}
+                        Err(error) => {
+                            return Err(CastError::from_outlet(error, &self.instance.node));
+                        }
+                    }
+                    *route = Route::Holding(session, Kept::default());
                 }
-                *route = Route::Holding(session, Kept::default());
+                Route::Down => {
+                    let dial = node.dial(self).ok_or_else(no_connection)?;
+                    *route = Route::Connecting(dial, Kept::default());
+                }
+                Route::Connecting(..) | Route::Holding(..) => {}
             }
-            Route::Down => {
-                let dial = node.dial(self).ok_or_else(no_connection)?;
-                *route = Route::Connecting(dial, Kept::default());
+            match route {
+                Route::Connecting(_, kept) | Route::Holding(_, kept) => {
+                    kept.keep(lane, urgency, envelope)
+                }
+                Route::Up(_) | Route::Down => Err(no_connection()),
             }
-            Route::Connecting(..) | Route::Holding(..) => {}
-        }
-        match &mut *route {
-            Route::Connecting(_, kept) | Route::Holding(_, kept) => {
-                kept.keep(lane, urgency, &mut enveloped(header, payload))
-            }
-            Route::Up(_) | Route::Down => Err(no_connection()),
-        }
+        })
     }
 
     /// Waits until a refused envelope has a chance: the receiver and the lane have room, or there is no
     /// session.
     pub(crate) async fn ready(&self, to: ReceiverKey) {
         self.pauses.ready(to).await;
-        let open = self.route.read().open().cloned();
-        match open.map(|session| Arc::clone(&session.outlet).ready(LaneKey::of_sender())) {
+        let outlet = self.route.open().as_ref().map(|session| Arc::clone(&session.outlet));
+        match outlet.map(|outlet| outlet.ready(LaneKey::of_sender())) {
             Some(ready) => ready.await,
             None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
@@ -269,21 +262,23 @@ impl Peer {
     /// A session is made: what was kept goes first.
     pub(crate) fn set_up(&self, session: Session) {
         self.sessions.fetch_add(1, Ordering::AcqRel);
-        let mut route = self.route.write();
         let session = Arc::new(session);
-        *route = match route.take() {
-            Route::Connecting(_, kept) => Self::flushed(session, kept),
-            Route::Down | Route::Up(_) | Route::Holding(..) => Route::Up(session),
-        };
+        self.route.change(|route| {
+            *route = match route.take() {
+                Route::Connecting(_, kept) => Self::flushed(session, kept),
+                Route::Down | Route::Up(_) | Route::Holding(..) => Route::Up(session),
+            };
+        });
     }
 
     /// The session takes envelopes again: what was kept goes first.
     pub(crate) fn resumed(&self) {
-        let mut route = self.route.write();
-        *route = match route.take() {
-            Route::Holding(session, kept) => Self::flushed(session, kept),
-            other @ (Route::Down | Route::Connecting(..) | Route::Up(_)) => other,
-        };
+        self.route.change(|route| {
+            *route = match route.take() {
+                Route::Holding(session, kept) => Self::flushed(session, kept),
+                other @ (Route::Down | Route::Connecting(..) | Route::Up(_)) => other,
+            };
+        });
     }
 
     fn flushed(session: Arc<Session>, kept: Kept) -> Route {
@@ -300,40 +295,43 @@ impl Peer {
         if *reason == DownReason::Idle && self.moves_on(node) {
             return;
         }
-        *self.route.write() = Route::Down;
+        self.route.change(|route| *route = Route::Down);
         self.fail(node, &ExitReason::NoConnection);
     }
 
     /// Has another session made for what was kept; `false` if that is hopeless.
     fn moves_on(self: &Arc<Self>, node: &Node) -> bool {
-        let mut route = self.route.write();
-        let kept = match route.take() {
-            Route::Holding(_, kept) if !kept.is_empty() => kept,
-            Route::Holding(..) | Route::Up(_) | Route::Down => return true,
-            connecting @ Route::Connecting(..) => {
-                *route = connecting;
-                return true;
-            }
-        };
-        let Some(dial) = node.dial(self) else {
-            return false;
-        };
-        *route = Route::Connecting(dial, kept);
-        true
+        self.route.change(|route| {
+            let kept = match route.take() {
+                Route::Holding(_, kept) if !kept.is_empty() => kept,
+                Route::Holding(..) | Route::Up(_) | Route::Down => return true,
+                connecting @ Route::Connecting(..) => {
+                    *route = connecting;
+                    return true;
+                }
+            };
+            let Some(dial) = node.dial(self) else {
+                return false;
+            };
+            *route = Route::Connecting(dial, kept);
+            true
+        })
     }
 
     /// A dial has ended. If what was kept still waits for this one, no session with this life of the
     /// node was made, and everything that hung on it fails. A session that came up otherwise, or a
     /// later dial, is left alone.
     pub(crate) fn dialled(self: &Arc<Self>, node: &Node, dial: u64, reason: &ExitReason) {
-        {
-            let mut route = self.route.write();
-            match &*route {
-                Route::Connecting(waiting, _) if *waiting == dial => *route = Route::Down,
-                Route::Connecting(..) | Route::Down | Route::Up(_) | Route::Holding(..) => return,
+        let is_over = self.route.change(|route| {
+            let waits = matches!(route, Route::Connecting(waiting, _) if *waiting == dial);
+            if waits {
+                *route = Route::Down;
             }
+            waits
+        });
+        if is_over {
+            self.fail(node, reason);
         }
-        self.fail(node, reason);
     }
 
     fn fail(self: &Arc<Self>, node: &Node, reason: &ExitReason) {
@@ -345,7 +343,7 @@ impl Peer {
     }
 
     pub(crate) fn session(&self) -> Option<Arc<Session>> {
-        self.route.read().session().cloned()
+        self.route.session()
     }
 
     /// Local actors that have or had a link or monitor there, by serial.

@@ -13,6 +13,9 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwapOption, Guard};
+use parking_lot::Mutex;
+
 use crate::error::CastError;
 use crate::node::types::PeerSchemas;
 use crate::remote::carrier::{LaneKey, Outlet, OutletError, Urgency};
@@ -38,8 +41,40 @@ pub(crate) struct Session {
     pub(crate) schemas: PeerSchemas,
 }
 
+/// The route of now, and what of it each sender asks for.
+#[derive(Default)]
+pub(super) struct CurrentRoute {
+    route: Mutex<Route>,
+    /// Its open session, for senders: a lock and a count of each session's users would be a tenth of what
+    /// a small cast costs.
+    open: ArcSwapOption<Session>,
+}
+
+impl CurrentRoute {
+    /// The session that takes envelopes, as far as is known.
+    pub(super) fn open(&self) -> Guard<Option<Arc<Session>>> {
+        self.open.load()
+    }
+
+    /// The session that there is.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        self.route.lock().session().cloned()
+    }
+
+    /// Changes the route. What a sender finds open may be so no more: then it is refused there.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Route) -> T) -> T {
+        let mut route = self.route.lock();
+        let outcome = change(&mut route);
+        // Under the lock: what was kept went before anything that goes by what is opened now.
+        self.open.store(route.open().cloned());
+        outcome
+    }
+}
+
 /// Where envelopes go.
+#[derive(Default)]
 pub(super) enum Route {
+    #[default]
     Down,
     /// Kept for the session that this dial makes.
     Connecting(u64, Kept),
@@ -65,10 +100,8 @@ impl Kept {
         &mut self,
         lane: LaneKey,
         urgency: Urgency,
-        encode: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), postcard::Error>,
+        envelope: Vec<u8>,
     ) -> Result<(), CastError> {
-        let mut envelope = Vec::new();
-        encode(&mut envelope).map_err(|error| CastError::BadMessage(error.to_string()))?;
         let bytes = envelope.len();
         if bytes > KEPT_ENVELOPE_BYTES_MAX {
             let bytes_max = KEPT_ENVELOPE_BYTES_MAX;
@@ -94,10 +127,7 @@ impl Kept {
         let mut left = Self::default();
         for (lane, urgency, envelope) in self.envelopes {
             let sent = match left.is_empty() {
-                true => outlet.send(lane, Urgency::Forced, &mut |out: &mut Vec<u8>| {
-                    append_bytes(&envelope, out);
-                    Ok(())
-                }),
+                true => outlet.send(lane, Urgency::Forced, &mut copied(&envelope)),
                 false => Err(OutletError::Idle),
             };
             match sent {
@@ -113,9 +143,19 @@ impl Kept {
     }
 }
 
+/// Writes an envelope that is encoded already.
+pub(super) fn copied(
+    envelope: &[u8],
+) -> impl FnMut(&mut Vec<u8>) -> Result<(), postcard::Error> + '_ {
+    |out| {
+        append_bytes(envelope, out);
+        Ok(())
+    }
+}
+
 impl Route {
     /// The session that there is.
-    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+    fn session(&self) -> Option<&Arc<Session>> {
         match self {
             Self::Up(session) | Self::Holding(session, _) => Some(session),
             Self::Down | Self::Connecting(..) => None,
@@ -123,7 +163,7 @@ impl Route {
     }
 
     /// The session that takes envelopes, as far as is known.
-    pub(super) fn open(&self) -> Option<&Arc<Session>> {
+    fn open(&self) -> Option<&Arc<Session>> {
         match self {
             Self::Up(session) => Some(session),
             Self::Holding(..) | Self::Down | Self::Connecting(..) => None,

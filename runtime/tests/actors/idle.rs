@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use starlings_runtime::{
     BoxFuture, CallError, Carrier, CastError, ConnectError, DownReason, ExitReason, Node,
     NodeEvent, NodeId, Pid, actor,
@@ -34,8 +35,29 @@ impl Log {
     }
 
     #[cast]
+    fn hear(&mut self, rumour: Rumour) {
+        drop(rumour);
+    }
+
+    #[cast]
     fn fail(&mut self) -> starlings_runtime::Result<()> {
         Err(ExitReason::error("as told"))
+    }
+}
+
+/// Sends a note of its own as it is encoded.
+struct Rumour(Option<Pid<Log>>);
+
+impl Serialize for Rumour {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.iter().for_each(|log| log.note(7, vec![]).unwrap());
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Rumour {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Self(None))
     }
 }
 
@@ -153,6 +175,17 @@ async fn what_is_kept_goes_first_when_the_session_goes_on() {
     assert_eq!(call.await, Ok(vec![1, 2]));
     assert_eq!(pair.log.all().await, Ok(vec![1, 2, 3]));
     assert_eq!(pair.carrier.bridges.lock().len(), 1);
+}
+
+/// The program's code runs under no lock: what it sends while it is encoded is kept too.
+#[tokio::test]
+async fn what_sends_as_it_is_encoded_can_be_kept() {
+    let pair = Pair::new().await;
+    pair.bridge().freeze(&pair.a);
+    pair.log.hear(Rumour(Some(pair.log.clone()))).unwrap();
+    pair.bridge().end_idle();
+    let all = pair.log.all().await.unwrap();
+    assert!(!all.is_empty() && all.iter().all(|note| *note == 7), "{all:?}");
 }
 
 #[tokio::test]

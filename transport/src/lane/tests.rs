@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use starlings_runtime::{OutletError, Urgency};
+use starlings_runtime::Urgency;
 use tokio::time::timeout;
 
 use super::{AppendError, LANE_BYTES_HARD, LANE_BYTES_SOFT, Lane, Work};
@@ -24,10 +24,6 @@ fn fill(lane: &Lane, urgency: Urgency) -> AppendError {
             return error;
         }
     }
-}
-
-fn refused(error: OutletError) -> AppendError {
-    AppendError::Refused(error)
 }
 
 #[test]
@@ -74,8 +70,7 @@ fn number_of_a_frame_is_given_out_only_when_all_before_is_taken() {
 #[tokio::test]
 async fn soft_limit_refuses_until_the_writer_has_taken_what_waits() {
     let lane = Lane::default();
-    let overloaded = || refused(OutletError::Overloaded);
-    assert_eq!(fill(&lane, Urgency::Refusable), overloaded());
+    assert_eq!(fill(&lane, Urgency::Refusable), AppendError::Overloaded);
     append(&lane, Urgency::Forced, 1).unwrap();
     let mut ready = Box::pin(lane.ready());
     let soon = Duration::from_millis(1);
@@ -83,7 +78,11 @@ async fn soft_limit_refuses_until_the_writer_has_taken_what_waits() {
     let (_, batch) = take(&lane);
     assert!((LANE_BYTES_SOFT..LANE_BYTES_SOFT + 2 * ENVELOPE_BYTES_MAX).contains(&batch.len()));
     timeout(Duration::from_secs(5), ready).await.expect("there is room");
-    assert_eq!(fill(&lane, Urgency::Refusable), overloaded(), "the next batch is full too");
+    assert_eq!(
+        fill(&lane, Urgency::Refusable),
+        AppendError::Overloaded,
+        "the next batch is full too"
+    );
 }
 
 #[test]
@@ -99,7 +98,7 @@ fn hard_limit_overflows_and_counts_what_is_being_written() {
 
 #[tokio::test]
 async fn finished_lane_is_written_to_its_end_and_closed_one_is_not() {
-    let closed = || Err(refused(OutletError::Closed));
+    let closed = || Err(AppendError::Closed);
     let lane = Lane::default();
     append(&lane, Urgency::Forced, 1).unwrap();
     lane.finish(&[0]);

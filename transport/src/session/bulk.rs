@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
-use starlings_runtime::{OutletError, Urgency};
+use starlings_runtime::Urgency;
 use tokio::sync::Notify;
 
 use crate::lane::{AppendError, Lane};
@@ -58,18 +58,17 @@ impl Bulk {
     ) -> Result<(), AppendError> {
         let bytes = message.len();
         if bytes > MESSAGE_BYTES_MAX {
-            let error = OutletError::TooLarge { bytes, bytes_max: MESSAGE_BYTES_MAX };
-            return Err(AppendError::Refused(error));
+            return Err(AppendError::TooLarge(bytes));
         }
         let mut outgoing = self.outgoing.lock();
         if self.is_frozen.load(Ordering::Acquire) {
-            return Err(AppendError::Refused(OutletError::Idle));
+            return Err(AppendError::Idle);
         }
         if self.closed.load(Ordering::Acquire) {
-            return Err(AppendError::Refused(OutletError::Closed));
+            return Err(AppendError::Closed);
         }
         if urgency == Urgency::Refusable && outgoing.bytes() >= BULK_BYTES_SOFT {
-            return Err(AppendError::Refused(OutletError::Overloaded));
+            return Err(AppendError::Overloaded);
         }
         if outgoing.bytes() + bytes > BULK_BYTES_HARD {
             return Err(AppendError::Overflowed);

@@ -7,6 +7,7 @@ use starlings_runtime::{BoxFuture, DownReason, LaneKey, Outlet, OutletError, Urg
 use super::Session;
 use crate::frame::ENVELOPE_BYTES_MAX;
 use crate::lane::{AppendError, Lane};
+use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::proto::session::Input;
 use crate::scratch::with_buffer;
 
@@ -25,7 +26,7 @@ impl Session {
         envelope: &mut Vec<u8>,
     ) -> Result<(), AppendError> {
         let Some((at, lane)) = self.user_lane(key) else {
-            return Err(AppendError::Refused(OutletError::Closed));
+            return Err(AppendError::Closed);
         };
         if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
             return lane.append(urgency, envelope);
@@ -35,6 +36,24 @@ impl Session {
             bulk.nudge();
         }
         Ok(())
+    }
+
+    /// What the runtime hears of it.
+    #[cold]
+    fn refused(&self, error: AppendError) -> OutletError {
+        match error {
+            AppendError::Overloaded => OutletError::Overloaded,
+            AppendError::Closed => OutletError::Closed,
+            AppendError::Idle => OutletError::Idle,
+            AppendError::TooLarge(bytes) => {
+                OutletError::TooLarge { bytes, bytes_max: MESSAGE_BYTES_MAX }
+            }
+            AppendError::Encode(error) => OutletError::Encode(error.to_string()),
+            AppendError::Overflowed => {
+                self.handle(Input::Overflowed);
+                OutletError::Closed
+            }
+        }
     }
 }
 
@@ -49,18 +68,11 @@ impl Outlet for Session {
         if urgency == Urgency::Refusable && self.bulk.refuses(lane.0) {
             return Err(OutletError::Overloaded);
         }
-        let appended = with_buffer(|envelope| match encode(envelope) {
-            Ok(()) => self.append(lane, urgency, envelope),
-            Err(error) => Err(AppendError::Refused(OutletError::Encode(error.to_string()))),
+        let appended = with_buffer(|envelope| {
+            encode(envelope).map_err(AppendError::Encode)?;
+            self.append(lane, urgency, envelope)
         });
-        match appended {
-            Ok(()) => Ok(()),
-            Err(AppendError::Refused(error)) => Err(error),
-            Err(AppendError::Overflowed) => {
-                self.handle(Input::Overflowed);
-                Err(OutletError::Closed)
-            }
-        }
+        appended.map_err(|error| self.refused(error))
     }
 
     fn ready(self: Arc<Self>, key: LaneKey) -> BoxFuture<'static, ()> {

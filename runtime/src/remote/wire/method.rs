@@ -1,14 +1,22 @@
 //! How a method is named on the wire.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Identifies a method of an actor type with its whole schema: see `fingerprint`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MethodKey(pub [u8; 8]);
+
+impl Hash for MethodKey {
+    /// As one number: an array is hashed as a slice, with its length, and each send looks a key up.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from_le_bytes(self.0));
+    }
+}
 
 /// A method as an envelope names it.
 ///
