@@ -21,9 +21,9 @@ use crate::wire::FrameKind;
 mod tests;
 
 /// Above this, envelopes that may be refused are. Bytes that wait for the writer; what it is writing
-/// comes on top, so that the next batch gathers meanwhile. 1 MiB is some milliseconds of a fast
-/// network: more would only add delay.
-pub const LANE_BYTES_SOFT: usize = 1 << 20;
+/// comes on top, so that the next batch gathers meanwhile. 512 KiB: what waits and what is written fit
+/// into the cache of one core together; small casts were a tenth faster than with 1 MiB.
+pub const LANE_BYTES_SOFT: usize = 512 << 10;
 
 /// Above this the session ends with `Overflow`. Bytes not yet written to the socket. Signals and
 /// replies cannot be refused; a peer that lets 64 MiB of them pile up is not keeping up.

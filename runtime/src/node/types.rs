@@ -163,6 +163,7 @@ impl From<Schemas> for PeerSchemas {
 impl PeerSchemas {
     /// How a method is named to that peer. `None`: it is not there. A type that is not listed may exist
     /// without being spawnable; then the receiver checks.
+    #[inline]
     pub(crate) fn find(&self, type_name: &str, key: MethodKey) -> Option<MethodRef> {
         match self.places.get(&key) {
             Some(place) => Some(MethodRef::Listed(*place)),

@@ -25,7 +25,7 @@ use crate::remote::wire::append_bytes;
 /// refused are, with `Overloaded`.
 const KEPT_ENVELOPES_MAX: usize = 4096;
 
-/// Bytes kept for a node, as above; a single envelope may be larger. 1 MiB, the soft limit of a lane.
+/// Bytes kept for a node, as above; a single envelope may be larger. 1 MiB.
 const KEPT_BYTES_SOFT: usize = 1 << 20;
 
 /// Bytes of signals and answers, which may not be refused, kept for a node. Half of the hard limit of a
@@ -52,6 +52,7 @@ pub(super) struct CurrentRoute {
 
 impl CurrentRoute {
     /// The session that takes envelopes, as far as is known.
+    #[inline]
     pub(super) fn open(&self) -> Guard<Option<Arc<Session>>> {
         self.open.load()
     }

@@ -11,11 +11,17 @@ use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::proto::session::Input;
 use crate::scratch::with_buffer;
 
+/// 2^64 divided by the golden ratio: numbers that follow each other, as serials do, are spread evenly.
+/// Knuth, The Art of Computer Programming, 6.4.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl Session {
     /// The user lane of a sender: not the first lane, and not the last.
     fn user_lane(&self, key: LaneKey) -> Option<(u8, &Lane)> {
         let user_lanes = u64::try_from(self.lanes.len()).ok()?.checked_sub(2)?;
-        let at = u8::try_from(1 + key.0.checked_rem(user_lanes)?).ok()?;
+        // The upper bits of a product: a division by a number that is not known is felt in each cast.
+        let spread = key.0.wrapping_mul(SPREAD);
+        let at = u8::try_from(1 + ((u128::from(spread) * u128::from(user_lanes)) >> 64)).ok()?;
         self.lanes.get(usize::from(at)).map(|lane| (at, lane))
     }
 

@@ -16,10 +16,16 @@ const PIECE_BYTES: usize = 2 << 10;
 const TURN_BYTES: usize = 256 << 10;
 
 /// Appends `bytes` to `out`, quickly wherever both lie.
+#[inline]
 pub fn append_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.len() <= PIECE_BYTES {
-        return out.extend_from_slice(bytes);
+        out.extend_from_slice(bytes);
+    } else {
+        append_long(bytes, out);
     }
+}
+
+fn append_long(bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len());
     for turn in bytes.chunks(TURN_BYTES) {
         turn.chunks(PIECE_BYTES).for_each(|piece| out.extend_from_slice(piece));
