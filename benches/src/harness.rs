@@ -1,5 +1,5 @@
 //! Rounds of measurements, each in a fresh process: subjects take turns, so that what else the
-//! machine does falls on all of them alike.
+//! machine does falls on all of them alike, and in another order each round.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -27,6 +27,7 @@ pub struct Row {
     pub runs: Vec<f64>,
     /// What was seen beside the figure in all rounds, by name.
     pub beside: Vec<(String, Vec<f64>)>,
+    has_failed: bool,
 }
 
 impl Row {
@@ -112,25 +113,28 @@ impl Harness {
                 subject: *subject,
                 runs: Vec::new(),
                 beside: Vec::new(),
+                has_failed: false,
             })
             .collect();
-        for _ in 0..if self.quick { ROUNDS_QUICK } else { ROUNDS } {
-            rows.retain_mut(|row| match self.measure(workload, row.subject) {
-                Ok(figure) => {
-                    row.add(figure);
-                    true
+        let rounds = if self.quick { ROUNDS_QUICK } else { ROUNDS };
+        for stride in strides(rows.len()).take(rounds) {
+            for turn in 0..rows.len() {
+                let at = turn * stride % rows.len();
+                let subject = rows[at].subject;
+                if rows[at].has_failed {
+                    continue;
                 }
-                Err(error) => {
-                    eprintln!(
-                        "{} of {} failed: {error}",
-                        workload.name,
-                        row.subject.name()
-                    );
-                    self.failures += 1;
-                    false
+                match self.measure(workload, subject) {
+                    Ok(figure) => rows[at].add(figure),
+                    Err(error) => {
+                        eprintln!("{} of {} failed: {error}", workload.name, subject.name());
+                        rows[at].has_failed = true;
+                        self.failures += 1;
+                    }
                 }
-            });
+            }
         }
+        rows.retain(|row| !row.has_failed);
         rows
     }
 
@@ -156,6 +160,13 @@ impl Harness {
             .read_to_string(&mut printed)?;
         Figure::parse(&printed)
     }
+}
+
+/// Each round goes through the subjects in steps of another length, so that each comes after another one:
+/// whoever follows one that kept the machine busy for seconds finds it slower.
+fn strides(subjects: usize) -> impl Iterator<Item = usize> {
+    let visits_all = move |stride: &usize| (1..subjects).all(|turn| turn * stride % subjects != 0);
+    (1..=subjects).filter(visits_all).cycle()
 }
 
 fn wait(child: &mut Child) -> Result<()> {

@@ -35,7 +35,7 @@ const _: () = assert!(FRAME_BYTES_FULL + ENVELOPE_BYTES_MAX + VARINT_BYTES_MAX <
 pub const READ_BYTES: usize = 128 << 10;
 
 /// Largest length of an envelope, as a varint. Bytes.
-const VARINT_BYTES_MAX: usize = 5;
+pub(crate) const VARINT_BYTES_MAX: usize = 5;
 
 const LENGTH_BYTES: usize = 4;
 /// What stands before the body of a frame. Bytes.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use starlings_runtime::Urgency;
 use tokio::sync::Notify;
 
-use crate::frame::{self, FRAME_BYTES_FULL, HEADER_BYTES};
+use crate::frame::{self, FRAME_BYTES_FULL, FRAME_BYTES_MAX, HEADER_BYTES, VARINT_BYTES_MAX};
 use crate::until::until;
 use crate::wire::FrameKind;
 
@@ -28,6 +28,11 @@ pub const LANE_BYTES_SOFT: usize = 512 << 10;
 /// Above this the session ends with `Overflow`. Bytes not yet written to the socket. Signals and
 /// replies cannot be refused; a peer that lets 64 MiB of them pile up is not keeping up.
 pub const LANE_BYTES_HARD: usize = 64 << 20;
+
+/// What a lane's buffer holds as it grows: as much as an idle lane needs, one that is used, and one at its
+/// soft limit. Bytes. Three steps, for growing by doubles touches as much memory again; and the first
+/// touch of a piece of memory can take longer than the casts that go into it.
+const GROWTH: [usize; 3] = [4 << 10, 64 << 10, LANE_BYTES_SOFT + FRAME_BYTES_MAX];
 
 /// The sending side of one lane.
 #[derive(Debug, Default)]
@@ -104,6 +109,7 @@ impl Lane {
             return Err(AppendError::Idle);
         }
         out.admit(urgency, envelope.len())?;
+        out.make_room(envelope.len());
         let start = match out.begun {
             Some(start) => start,
             None => {
@@ -247,6 +253,23 @@ impl Out {
         Ok(())
     }
 
+    /// Makes room for a frame with so many bytes in it.
+    fn make_room(&mut self, bytes: usize) {
+        let needed = self.bytes.len() + HEADER_BYTES + VARINT_BYTES_MAX + bytes;
+        if needed > self.bytes.capacity() {
+            self.grow(needed);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        let len = self.bytes.len();
+        match GROWTH.into_iter().find(|step| *step >= needed) {
+            Some(step) => self.bytes.reserve_exact(step - len),
+            None => self.bytes.reserve(needed - len),
+        }
+    }
+
     fn end_frame(&mut self) {
         if let Some(start) = self.begun.take() {
             frame::finish(&mut self.bytes, start, self.seq, FrameKind::Envelopes);
@@ -256,6 +279,7 @@ impl Out {
 
     fn put_frame(&mut self, kind: FrameKind, body: &[u8]) {
         self.end_frame();
+        self.make_room(body.len());
         self.bytes.extend_from_slice(&frame::header(body.len(), self.seq, kind));
         self.bytes.extend_from_slice(body);
         self.seq = self.seq.wrapping_add(1);
