@@ -20,7 +20,8 @@ run(Bench, Count) ->
 
 is_metered(Bench) ->
     Metered = [
-        remote_cast_64, remote_cast_4k, remote_cast_1m, remote_call, remote_call_64, remote_spawn
+        remote_cast_64, remote_cast_4k, remote_cast_1m, remote_call, remote_call_64,
+        remote_spawn, remote_spawn_64
     ],
     lists:member(Bench, Metered).
 
@@ -87,11 +88,9 @@ measure(remote_call_64, Count) ->
     Pid = remote_counter(),
     Pid ! {add, 1},
     Each = Count div ?CALLERS,
-    Call = fun() -> Each = total(Each, fun() -> get_sum(Pid) end) end,
     ready(),
     Start = now_us(),
-    Callers = [spawn_monitor(Call) || _ <- lists:seq(1, ?CALLERS)],
-    [receive {'DOWN', Ref, process, Caller, normal} -> ok end || {Caller, Ref} <- Callers],
+    by_all(fun() -> Each = total(Each, fun() -> get_sum(Pid) end) end),
     rate(Count, Start);
 measure(remote_call, Count) ->
     Pid = remote_counter(),
@@ -105,6 +104,13 @@ measure(remote_spawn, Count) ->
     ready(),
     Start = now_us(),
     Count = total(Count, fun() -> come_and_go(?SERVER) end),
+    rate(Count, Start);
+measure(remote_spawn_64, Count) ->
+    true = net_kernel:connect_node(?SERVER),
+    Each = Count div ?CALLERS,
+    ready(),
+    Start = now_us(),
+    by_all(fun() -> Each = total(Each, fun() -> come_and_go(?SERVER) end) end),
     rate(Count, Start);
 measure(monitor_storm, Count) ->
     true = net_kernel:connect_node(?SERVER),
@@ -127,6 +133,11 @@ remote_cast(Bytes, Count) ->
     Sum = Count * (Bytes + 1),
     Sum = get_sum(Pid),
     rate(Count, Start).
+
+%% Runs it in all callers at once, until each has ended well.
+by_all(Do) ->
+    Callers = [spawn_monitor(Do) || _ <- lists:seq(1, ?CALLERS)],
+    [receive {'DOWN', Ref, process, Caller, normal} -> ok end || {Caller, Ref} <- Callers].
 
 counter() ->
     spawn(?MODULE, loop, [0]).

@@ -30,6 +30,8 @@ pub enum Bench {
     RemoteCall64,
     /// Actors started on the other node, each called once and then told to stop.
     RemoteSpawn,
+    /// The same by 64 at once.
+    RemoteSpawn64,
     /// How much longer calls over the wire take while messages of 100 MB go to the same process.
     LatencyUnderBulk,
     /// Monitors of actors of another process that is killed, until the last has ended.
@@ -54,6 +56,7 @@ impl Bench {
                 | Self::RemoteCall
                 | Self::RemoteCall64
                 | Self::RemoteSpawn
+                | Self::RemoteSpawn64
                 | Self::LatencyUnderBulk
                 | Self::MonitorStorm
         )
@@ -132,7 +135,7 @@ const KAMEO_REMOTE_DIVISOR: u64 = 100;
 const LOCAL: &[Subject] = &[Starlings, Tokio, Ractor, Kameo, Erlang];
 const REMOTE: &[Subject] = &[Starlings, Tokio, RactorCluster, KameoRemote, Erlang];
 
-pub static WORKLOADS: [Workload; 17] = [
+pub static WORKLOADS: [Workload; 18] = [
     Workload {
         bench: Bench::LocalCast,
         name: "local_cast",
@@ -241,6 +244,15 @@ pub static WORKLOADS: [Workload; 17] = [
         row: "remote_spawn",
         unit: Unit::PerSecond,
         count: 10_000,
+        subjects: &[Starlings, Erlang],
+        targets: &[Target::Times(Erlang, 3.0)],
+    },
+    Workload {
+        bench: Bench::RemoteSpawn64,
+        name: "remote_spawn_64",
+        row: "remote_spawn",
+        unit: Unit::PerSecond,
+        count: 64_000,
         subjects: &[Starlings, Erlang],
         targets: &[Target::Times(Erlang, 3.0)],
     },

@@ -3,14 +3,14 @@
 //! While a write is in flight, what is sent gathers; the next write carries all of it. So a busy
 //! lane writes in large pieces without any timer, and an idle one writes at once. A sender wakes the
 //! writer only when it is idle. Envelopes that gather share frames. A writer that is woken where
-//! several senders are at work lets them go first: the first of them woke it, and it would write one
-//! envelope after the other.
+//! several senders are at work, or one that sends a stream of them, lets them go first: the first envelope
+//! woke it, and it would write one after the other.
 //!
 //! Senders do not write to the socket themselves, though that would save a wake-up: every send on
 //! an idle lane would then cost its sender a system call, and nothing would ever gather.
 
 use parking_lot::Mutex;
-use starlings_runtime::Urgency;
+use starlings_runtime::{LaneKey, Urgency};
 use tokio::sync::Notify;
 
 use crate::frame::{self, FRAME_BYTES_FULL, FRAME_BYTES_MAX, HEADER_BYTES, VARINT_BYTES_MAX};
@@ -49,8 +49,7 @@ struct Out {
     bytes: Vec<u8>,
     /// Where the frame begins that envelopes are being appended to, which is the last one.
     begun: Option<usize>,
-    /// How many envelopes are in it.
-    envelopes: usize,
+    traffic: Traffic,
     /// Taken by the writer, and not written yet.
     in_flight: usize,
     /// Of the next frame; of the one that is begun, if one is.
@@ -59,6 +58,29 @@ struct Out {
     /// Whether no envelope is let in, for the time being or since the end.
     is_frozen: bool,
     phase: Phase,
+}
+
+/// Who has sent what waits.
+#[derive(Debug, Default)]
+struct Traffic {
+    envelopes: u32,
+    sender: Option<LaneKey>,
+    is_shared: bool,
+}
+
+/// Envelopes that one sender sends at once, without waiting for what comes of them: from so many on it is
+/// taken for a stream of them. Count.
+const STREAM: u32 = 8;
+
+impl Traffic {
+    fn add(&mut self, sender: LaneKey) {
+        self.is_shared |= *self.sender.get_or_insert(sender) != sender;
+        self.envelopes += 1;
+    }
+
+    fn is_busy(&self) -> bool {
+        self.is_shared || self.envelopes >= STREAM
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +114,9 @@ pub(crate) enum AppendError {
 pub(crate) enum Work {
     /// Write this batch, then say [`Lane::written`].
     Write {
-        /// How many envelopes are in it.
-        envelopes: usize,
+        /// Whether several senders or a stream of envelopes are in it, so that the next one is worth waiting
+        /// for.
+        is_busy: bool,
     },
     /// All is written: end the stream.
     Finish,
@@ -103,7 +126,12 @@ pub(crate) enum Work {
 
 impl Lane {
     /// Appends an envelope to the frame that is begun, or to a new one.
-    pub(crate) fn append(&self, urgency: Urgency, envelope: &[u8]) -> Result<(), AppendError> {
+    pub(crate) fn append(
+        &self,
+        sender: LaneKey,
+        urgency: Urgency,
+        envelope: &[u8],
+    ) -> Result<(), AppendError> {
         let mut out = self.out.lock();
         if out.is_frozen {
             return Err(AppendError::Idle);
@@ -118,7 +146,7 @@ impl Lane {
             }
         };
         frame::put_envelope(envelope, &mut out.bytes);
-        out.envelopes += 1;
+        out.traffic.add(sender);
         if out.bytes.len() - start >= FRAME_BYTES_FULL {
             out.end_frame();
         }
@@ -221,10 +249,10 @@ impl Lane {
             out.end_frame();
             std::mem::swap(&mut out.bytes, batch);
             out.in_flight = batch.len();
-            let envelopes = std::mem::take(&mut out.envelopes);
+            let is_busy = std::mem::take(&mut out.traffic).is_busy();
             drop(out);
             self.room.notify_waiters();
-            return Some(Work::Write { envelopes });
+            return Some(Work::Write { is_busy });
         }
         if out.phase == Phase::Finishing {
             return Some(Work::Finish);

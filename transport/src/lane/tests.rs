@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use starlings_runtime::Urgency;
+use starlings_runtime::{LaneKey, Urgency};
 use tokio::time::timeout;
 
 use super::{AppendError, LANE_BYTES_HARD, LANE_BYTES_SOFT, Lane, Work};
@@ -8,7 +8,7 @@ use crate::frame::{ENVELOPE_BYTES_MAX, FRAME_BYTES_FULL};
 use crate::wire::FrameKind;
 
 fn append(lane: &Lane, urgency: Urgency, bytes: usize) -> Result<(), AppendError> {
-    lane.append(urgency, &vec![7; bytes])
+    lane.append(LaneKey(1), urgency, &vec![7; bytes])
 }
 
 fn take(lane: &Lane) -> (Option<Work>, Vec<u8>) {
@@ -37,10 +37,23 @@ fn what_gathers_shares_a_frame_and_is_taken_at_once() {
     let second = [5, 0, 0, 0, 1, 0, 0, 0, 2];
     let third = [8, 0, 0, 0, 2, 0, 0, 0, 1, 2, 7, 7];
     let (work, batch) = take(&lane);
-    assert_eq!(work, Some(Work::Write { envelopes: 3 }));
+    assert_eq!(work, Some(Work::Write { is_busy: false }));
     assert_eq!(batch, [&first[..], &second, &third].concat());
     assert_eq!(take(&lane).0, None);
     assert_eq!(lane.frames_so_far(), 3);
+}
+
+#[test]
+fn batch_is_busy_if_several_senders_or_a_stream_are_in_it() {
+    let lane = Lane::default();
+    let is_busy = |senders: &[u64]| {
+        for sender in senders {
+            lane.append(LaneKey(*sender), Urgency::Forced, &[7]).unwrap();
+        }
+        take(&lane).0 == Some(Work::Write { is_busy: true })
+    };
+    let seen = [&[0, 0][..], &[0, 1], &[1], &[2, 2, 1, 2], &[3; 7], &[3; 8]].map(is_busy);
+    assert_eq!(seen, [false, true, false, true, false, true]);
 }
 
 #[test]
@@ -107,7 +120,7 @@ async fn finished_lane_is_written_to_its_end_and_closed_one_is_not() {
     let (work, batch) = take(&lane);
     assert_eq!(
         (work, batch.len()),
-        (Some(Work::Write { envelopes: 1 }), 11 + 10),
+        (Some(Work::Write { is_busy: false }), 11 + 10),
         "the goodbye is the last frame"
     );
     assert_eq!(take(&lane), (Some(Work::Finish), Vec::new()));

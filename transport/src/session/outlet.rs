@@ -35,7 +35,7 @@ impl Session {
             return Err(AppendError::Closed);
         };
         if envelope.len() <= ENVELOPE_BYTES_MAX && !self.bulk.has(key.0) {
-            return lane.append(urgency, envelope);
+            return lane.append(key, urgency, envelope);
         }
         self.bulk.push(key.0, urgency, (at, lane), std::mem::take(envelope))?;
         if let Some(bulk) = self.lanes.last() {

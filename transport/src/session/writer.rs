@@ -28,9 +28,8 @@ pub(super) async fn drive_writer(session: Arc<Session>, lane: u8, mut to: impl A
     }
 }
 
-/// For so many writes after one that had several envelopes in it, a lane counts as shared by several
-/// senders. Count.
-const SHARED_FOR: u32 = 16;
+/// For so many writes after a busy one, a lane counts as busy. Count.
+const BUSY_FOR: u32 = 16;
 
 /// Writes until the lane is at its end, and ends the stream.
 async fn write_all(
@@ -42,11 +41,11 @@ async fn write_all(
     let way = session.way(lane);
     let mut batch = Vec::new();
     let mut waiting = None;
-    let mut shared_for = 0;
+    let mut busy_for = 0;
     loop {
         match out.take(&mut batch) {
-            Some(Work::Write { envelopes }) => {
-                shared_for = if envelopes > 1 { SHARED_FOR } else { shared_for.saturating_sub(1) };
+            Some(Work::Write { is_busy }) => {
+                busy_for = if is_busy { BUSY_FOR } else { busy_for.saturating_sub(1) };
                 if let Some(above) = session.pack_above {
                     pack(&mut batch, above);
                 }
@@ -73,8 +72,8 @@ async fn write_all(
             None => {
                 out.has_work().await;
                 // Each wake-up would else write the one envelope of who woke it: with 64 callers, 1.8
-                // calls a write, and three times the processor time. A lone caller does not wait.
-                if shared_for > 0 {
+                // calls a write, and three times the processor time. A lone sender does not wait.
+                if busy_for > 0 {
                     tokio::task::yield_now().await;
                 }
                 continue;

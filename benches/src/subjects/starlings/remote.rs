@@ -73,6 +73,7 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<Figure> {
             Bench::RemoteCall => pair.call(count).await,
             Bench::RemoteCall64 => pair.call_64(count).await,
             Bench::RemoteSpawn => pair.spawn(count).await,
+            Bench::RemoteSpawn64 => pair.spawn_64(count).await,
             Bench::LatencyUnderBulk => bulk::latency(&pair, count).await,
             Bench::MonitorStorm => {
                 let Pair {
@@ -136,11 +137,7 @@ impl Pair {
         sink.put(payload.clone())?;
         let meter = Meter::start(self.server.id())?;
         let start = Instant::now();
-        let callers = (0..CALLERS).map(|_| tokio::spawn(total(sink.clone(), count / CALLERS)));
-        let mut sum = 0;
-        for caller in callers.collect::<Vec<_>>() {
-            sum += caller.await??;
-        }
+        let sum = by_all(count, |each| total(sink.clone(), each)).await?;
         let rate = rate(count, start);
         let figure = meter.stop(rate.into(), count)?;
         check("the sum", sum, count * weight(&payload))?;
@@ -150,17 +147,47 @@ impl Pair {
     async fn spawn(&self, count: u64) -> child::Result<Figure> {
         let meter = Meter::start(self.server.id())?;
         let start = Instant::now();
-        let mut sum = 0;
-        for _ in 0..count {
-            let sink = self.sink().await?;
-            sum += sink.get().await? + 1;
-            self.node.stop(&sink, ExitReason::Normal);
-        }
+        let sum = come_and_go(self.node.clone(), self.place.clone(), count).await?;
         let rate = rate(count, start);
         let figure = meter.stop(rate.into(), count)?;
         check("the answers", sum, count)?;
         Ok(figure)
     }
+
+    async fn spawn_64(&self, count: u64) -> child::Result<Figure> {
+        let meter = Meter::start(self.server.id())?;
+        let start = Instant::now();
+        let one = |each| come_and_go(self.node.clone(), self.place.clone(), each);
+        let sum = by_all(count, one).await?;
+        let rate = rate(count, start);
+        let figure = meter.stop(rate.into(), count)?;
+        check("the answers", sum, count)?;
+        Ok(figure)
+    }
+}
+
+/// What tasks that share the work at once come to together.
+async fn by_all<F>(count: u64, one: impl Fn(u64) -> F) -> child::Result<u64>
+where
+    F: Future<Output = child::Result<u64>> + Send + 'static,
+{
+    let callers = (0..CALLERS).map(|_| tokio::spawn(one(count / CALLERS)));
+    let mut sum = 0;
+    for caller in callers.collect::<Vec<_>>() {
+        sum += caller.await??;
+    }
+    Ok(sum)
+}
+
+/// Actors that start there, answer once and are told to stop. Each counts as one.
+async fn come_and_go(node: Node, place: NodeId, count: u64) -> child::Result<u64> {
+    let mut sum = 0;
+    for _ in 0..count {
+        let sink = node.on(&place).spawn::<Sink>(()).await?;
+        sum += sink.get().await? + 1;
+        node.stop(&sink, ExitReason::Normal);
+    }
+    Ok(sum)
 }
 
 /// Waits for room only if there is none.
