@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub mod body;
 pub mod oracle;
+mod waited;
+
+pub use waited::Waited;
 
 /// How a node is started: the first argument of the program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +54,8 @@ pub enum Command {
     Drive(Drive),
     /// Say how many messages were accepted for sending since the start.
     Progress,
+    /// Say how much has moved since the start, and what is waited for.
+    Moves,
     /// Say who is connected.
     Nodes,
     /// Say what loggers and watcher have seen.
@@ -92,6 +97,13 @@ pub enum Said {
     Driven(Driven),
     /// How many messages were accepted.
     Progress(u64),
+    /// How much has moved, and what is waited for.
+    Moves {
+        /// How often something was sent, has come or has ended.
+        moves: u64,
+        /// What has not ended, the first of it.
+        open: Vec<String>,
+    },
     /// Who is connected.
     Nodes(Vec<String>),
     /// What was seen.
@@ -191,8 +203,10 @@ pub struct Sent {
     pub accepted: u64,
     /// How many of them the logger has confirmed.
     pub confirmed: u64,
-    /// Why it ended early.
+    /// Why it ended early: the session was lost.
     pub failed: Option<String>,
+    /// That the session was not, and what must not be instead.
+    pub broken: Option<String>,
 }
 
 /// What a node has seen.
@@ -244,6 +258,8 @@ pub struct WatchLog {
     pub made: u64,
     /// Those that have ended once.
     pub ended: u64,
+    /// Those that have not, the first of them.
+    pub open: Vec<String>,
     /// The reasons of the ends, and how often.
     pub reasons: BTreeMap<String, u64>,
     /// The reasons of `NodeDown`, in order.

@@ -196,7 +196,8 @@ impl<R: Receiver> DialLoop<R> {
             claim,
             greeting,
             greet::nonce()?,
-        );
+        )
+        .by(connection.channel);
         greet::send(connection, dialler.hello()).await?;
         loop {
             let bytes = greet::receive(connection, Expect::Greeting).await?;

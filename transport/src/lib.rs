@@ -45,7 +45,7 @@ mod threads;
 mod transport;
 mod until;
 
-pub use cookie::{Cookie, Prover};
+pub use cookie::{Cookie, Prover, Said};
 pub use frame::{ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, READ_BYTES};
 pub use greet::{GREETING_BYTES_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT};
 pub use hub::ADDRESSES_MAX;

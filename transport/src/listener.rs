@@ -86,7 +86,8 @@ async fn handshake<R: Receiver>(
 ) -> io::Result<Result<(), Failure>> {
     let settings = &hub.settings;
     let (party, cookie) = (settings.party(), settings.cookie.clone());
-    let mut listener = Listener::new(party, cookie, greet::nonce()?);
+    let listener = Listener::new(party, cookie, greet::nonce()?);
+    let mut listener = listener.by(connection.channel);
     let bytes = greet::receive(&mut connection, Expect::Plain).await?;
     let mut input = ListenerInput::Opened(Opening::decode(&bytes));
     let mut admitted: Option<Admitted<'_, R>> = None;

@@ -22,6 +22,8 @@ use std::sync::Arc;
 use starlings_runtime::{BoxFuture, NodeId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::wire::ChannelBinding;
+
 #[cfg(feature = "tls")]
 mod credentials;
 #[cfg(any(feature = "tls", feature = "websocket"))]
@@ -111,16 +113,20 @@ pub struct Connection {
     pub remote_address: String,
     /// Which nodes the other end may be, if the pipe can tell: see [`Connection::allows`].
     pub identity: Option<PeerIdentity>,
+    /// What both ends know of the encrypted channel between them, if it goes from one to the other: with it
+    /// the session finds out whether there is somebody in between.
+    pub channel: Option<ChannelBinding>,
 }
 
 impl Connection {
-    /// Of two halves, to an end that may be any node.
+    /// Of two halves, to an end that may be any node, over no channel.
     pub fn new(
         read: impl AsyncRead + Send + Unpin + 'static,
         write: impl AsyncWrite + Send + Unpin + 'static,
         remote_address: String,
     ) -> Self {
-        Self { read: Box::new(read), write: Box::new(write), remote_address, identity: None }
+        let (read, write) = (Box::new(read), Box::new(write));
+        Self { read, write, remote_address, identity: None, channel: None }
     }
 
     /// Whether the other end may be this node, as far as the pipe can tell. It may be any node if the
@@ -133,9 +139,8 @@ impl Connection {
     /// Has the runtime that it is called in watch it from now on, if that matters to its pipe; any
     /// other goes on to be watched by the one it was opened in.
     pub(crate) fn rehome(self) -> io::Result<Self> {
-        let Self { read, write, remote_address, identity } = self;
-        let (read, write) = tcp::rehome(read, write)?;
-        Ok(Self { read, write, remote_address, identity })
+        let (read, write) = tcp::rehome(self.read, self.write)?;
+        Ok(Self { read, write, ..self })
     }
 
     /// What is wrong, if the other end cannot be this node.

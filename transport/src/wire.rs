@@ -15,8 +15,11 @@ pub use idle::Idle;
 pub const VERSION_MIN: u16 = 3;
 
 /// The highest version of the protocol that this code speaks. New in 4: sessions that nobody needs are
-/// closed by agreement.
-pub const VERSION_MAX: u16 = 4;
+/// closed by agreement. New in 5: proofs hold for one encrypted channel.
+pub const VERSION_MAX: u16 = 5;
+
+/// The version since which proofs are over the [`ChannelBinding`] of their connection too, if it has one.
+pub const CHANNEL_SINCE: u16 = 5;
 
 /// The first bytes on every connection. What does not begin so is not a Starlings node.
 pub const MAGIC: [u8; 4] = *b"STRL";
@@ -26,6 +29,12 @@ pub const NONCE_BYTES: usize = 32;
 
 /// Bytes of a proof: those of HMAC-SHA256.
 pub const PROOF_BYTES: usize = 32;
+
+/// What the two ends of one encrypted channel know of it, and nobody else can have a channel with the same:
+/// of TLS its `tls-exporter`. Never sent.
+///
+/// Source: RFC 9266.
+pub type ChannelBinding = [u8; 32];
 
 /// The lane of what sessions say to each other, heartbeats first of all. The user lanes and, last, the
 /// bulk lane carry envelopes.
@@ -97,7 +106,7 @@ impl Versions {
 }
 
 /// The dialler opens one lane of a session. It is laid out as in the lowest version that the dialler
-/// speaks; 3 and 4 have the same.
+/// speaks; 3 to 5 have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Which versions it speaks.

@@ -5,7 +5,7 @@ use starlings_transport::proto::handshake::{
     Claim, Dialler, Listener, ListenerInput, Output, Party,
 };
 use starlings_transport::wire::{Handshake, Opening, Pulse, Versions, decode};
-use starlings_transport::{Cookie, Prover};
+use starlings_transport::{Cookie, Prover, Said};
 
 use crate::parts;
 
@@ -61,7 +61,7 @@ pub fn run(bytes: &[u8]) {
             && *proof == [0; 32]
         {
             let (hello, challenge) = said;
-            *proof = cookie().prove(Prover::Dialler, (hello, challenge));
+            *proof = cookie().prove(Prover::Dialler, Said { hello, challenge, channel: None });
         }
         if std::mem::take(&mut is_first) {
             listener.handle(ListenerInput::Opened(opening.clone()), &mut from_listener);

@@ -2,12 +2,18 @@
 //! nobody sends for ever.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use starlings_runtime::{CallError, CastError, ExitReason, Pid, actor};
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 use crate::bridge::Bridge;
 use crate::fixture::{Counter, CounterMethods, eventually, node};
+
+/// After this long, what a test waits for does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Keeps what it is sent, and can be held up.
 #[derive(Debug)]
@@ -86,6 +92,51 @@ async fn what_was_under_way_when_the_mailbox_filled_up_is_taken() {
     gate.notify_one();
     eventually("it takes more", async || slow.keep(100).is_ok()).await;
     assert_eq!(slow.kept().await, Ok((0..=100).collect()));
+}
+
+/// What is sent on the actor's own node.
+const OWN: u32 = 99;
+
+/// Goal: room that is made while the pause is on its way is told too, and after it.
+/// Method: the pause is held up until the actor has worked all off, which happens on another thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_that_is_made_as_the_pause_is_sent_is_told_after_it() {
+    let (a, b) = (node("a@h"), node("b@h"));
+    let bridge = Bridge::between(&a, &b);
+    let gate = Arc::<Notify>::default();
+    let here = b.spawn::<Slow>(Arc::clone(&gate)).await.unwrap();
+    let slow = a.pid::<Slow>(here.any());
+    slow.wait().unwrap();
+    eventually("it waits", async || b.actor_info(here.any()).is_some_and(|info| info.handled == 1))
+        .await;
+    bridge.hold(&a);
+    // The last one does not fit, and none follows that could have it told again.
+    (0..5).for_each(|item| slow.keep(item).unwrap());
+    let is_worked_off = Arc::new(AtomicBool::new(false));
+    let (node, worked_off) = (b.clone(), Arc::clone(&is_worked_off));
+    bridge.before_next(&b, move || {
+        gate.notify_one();
+        let (deadline, is_busy) = (Instant::now() + PATIENCE, || {
+            node.actor_info(here.any()).is_some_and(|info| info.mailbox_len > 0)
+        });
+        let work_off = || {
+            while is_busy() {
+                assert!(Instant::now() < deadline, "it works off what is there");
+                std::thread::yield_now();
+            }
+        };
+        work_off();
+        // When it has this one, it has come back for more and found that there is room.
+        here.keep(OWN).unwrap();
+        work_off();
+        worked_off.store(true, Ordering::SeqCst);
+    });
+    tokio::task::block_in_place(|| bridge.let_go(&a));
+    assert!(is_worked_off.load(Ordering::SeqCst), "a pause was sent");
+    let waits = slow.cast_wait(SlowMessage::Keep { item: 5 });
+    assert_eq!(timeout(PATIENCE, waits).await, Ok(Ok(())), "nobody is paused for ever");
+    let kept = slow.kept().await.unwrap().into_iter().filter(|item| *item != OWN);
+    assert_eq!(kept.collect::<Vec<_>>(), (0..=5).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! unless it is held back; what was held back may go as if each sender had a lane of its own.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -17,6 +18,16 @@ struct Way {
     state: Mutex<WayState>,
     /// Held by who delivers, so that the order is kept and nothing comes after the end.
     turn: Mutex<()>,
+    interlude: Mutex<Option<Interlude>>,
+}
+
+/// What happens as the next envelope is sent, before it is.
+struct Interlude(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Interlude {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interlude")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +103,10 @@ impl Outlet for Way {
     ) -> Result<(), OutletError> {
         let mut bytes = Vec::new();
         encode(&mut bytes).map_err(|error| OutletError::Encode(error.to_string()))?;
+        let interlude = self.interlude.lock().take();
+        if let Some(Interlude(interlude)) = interlude {
+            interlude();
+        }
         {
             let mut state = self.state.lock();
             if state.frozen {
@@ -136,6 +151,11 @@ impl Bridge {
         ways[1].far.set(Arc::clone(&ends[0])).unwrap();
         ways.iter().for_each(|way| way.permit(None));
         Self { ends, ways, first: a.name().clone() }
+    }
+
+    /// As `node` sends the next envelope, this happens first.
+    pub(crate) fn before_next(&self, node: &Node, interlude: impl FnOnce() + Send + 'static) {
+        *self.way(node).interlude.lock() = Some(Interlude(Box::new(interlude)));
     }
 
     /// Ends the session at both ends. What is held back is lost.

@@ -32,25 +32,52 @@ pub struct Sending<'a> {
     pub sender: Option<&'a NodeLog>,
 }
 
+/// What does not hold of what one node sent in an epoch, as far as it can tell by itself: nothing that comes
+/// later mends it.
+#[must_use]
+pub fn broken(driven: &Driven) -> Vec<String> {
+    let of_streams = driven.streams.iter().filter_map(|sent| {
+        let what = sent.broken.as_ref()?;
+        Some(format!("{what}: {sent:?}"))
+    });
+    let of_asks = driven.asks.iter().flat_map(|asked| {
+        asked.broken.iter().map(|what| format!("{what}: from {} to {}", asked.sender, asked.logger))
+    });
+    let untold = driven.ties.iter().filter(|tied| !tied.is_told);
+    let untold = untold.map(|tied| format!("nobody tells the maker of the end of {tied:?}"));
+    of_streams.chain(of_asks).chain(untold).collect()
+}
+
+/// What does not hold of what one node has seen so far, and nothing that comes later mends.
+#[must_use]
+pub fn violations(log: &NodeLog) -> Vec<String> {
+    let loggers = (0_u32..).zip(&log.loggers);
+    let of_loggers = loggers.flat_map(|(index, logger)| {
+        logger.broken.iter().map(move |what: &String| format!("logger {index}: {what}"))
+    });
+    let of_watcher = log.watcher.broken.iter().map(|what| format!("watcher: {what}"));
+    of_loggers.chain(of_watcher).chain(broken_ties(&log.watcher)).collect()
+}
+
 /// What does not hold; empty if all does.
 #[must_use]
 pub fn complaints(sending: Sending<'_>) -> Vec<String> {
-    let mut complaints = Vec::new();
+    let mut complaints = violations(sending.received);
+    complaints.extend(sending.driven.iter().flat_map(broken));
     for (index, log) in (0..).zip(&sending.received.loggers) {
         let sent = sent_to(index, sending.driven);
-        let mut found = log.broken.clone();
+        let mut found = Vec::new();
         check_prefixes(&sent, log, &mut found);
         check_sessions(&sent, log, &mut found);
         check_asks(index, sending.driven, log, &mut found);
         complaints.extend(found.into_iter().map(|what| format!("logger {index}: {what}")));
     }
     let watcher = &sending.received.watcher;
-    complaints.extend(watcher.broken.iter().map(|what| format!("watcher: {what}")));
     if watcher.made != watcher.ended {
-        let (made, ended) = (watcher.made, watcher.ended);
-        complaints.push(format!("watcher: {made} monitors were made, {ended} have ended"));
+        let WatchLog { made, ended, open, .. } = watcher;
+        let what = format!("watcher: {made} monitors were made, {ended} have ended, not {open:?}");
+        complaints.push(what);
     }
-    complaints.extend(broken_ties(watcher));
     check_ties(sending, &mut complaints);
     complaints
 }
@@ -92,7 +119,8 @@ fn check_prefixes(
         if count > sent.accepted {
             complaints.push(format!("{count} messages came of {sent:?}"));
         }
-        if count < sent.confirmed || (sent.failed.is_none() && count < sent.accepted) {
+        let is_whole = sent.failed.is_none() && sent.broken.is_none();
+        if count < sent.confirmed || (is_whole && count < sent.accepted) {
             complaints.push(format!("only {count} messages came of {sent:?}"));
         }
     }
@@ -131,7 +159,6 @@ fn check_asks(logger: u32, driven: &[Driven], log: &LoggerLog, complaints: &mut 
         if came < asked.answered || came > asked.asked || ended != asked.asked {
             complaints.push(format!("{came} calls came of {asked:?}"));
         }
-        complaints.extend(asked.broken.iter().cloned());
     }
 }
 
@@ -145,9 +172,6 @@ fn check_ties(sending: Sending<'_>, complaints: &mut Vec<String>) {
             if !(least..=1).contains(&exits) || !(least..=1).contains(&downs) {
                 complaints.push(format!("{exits} exits and {downs} downs of {tied:?}"));
             }
-        }
-        if !tied.is_told {
-            complaints.push(format!("nobody tells the maker of the end of {tied:?}"));
         }
         let exits = end_of(sending.received, tied, false).map_or(0, |end| end.exits);
         let least = u32::from(tied.is_settled && !tied.other_ends);

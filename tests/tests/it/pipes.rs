@@ -1,5 +1,7 @@
 //! Two nodes over each pipe: connect, spawn there, call, lose one, see it.
 
+mod between;
+
 use std::fs;
 use std::time::Duration;
 
@@ -83,10 +85,15 @@ fn nodes_live_and_die_over<P: Pipe + Clone>(pipes: [P; 2], address: &str) {
 
 /// Messages small and large, to an actor that is spawned there and given back.
 async fn connect_and_work(a: &Node, b: &Node) -> Pid<Counter> {
+    connect_and_work_at(a, b, &starlings::address(b).unwrap()).await
+}
+
+/// The same, by this address.
+async fn connect_and_work_at(a: &Node, b: &Node, address: &str) -> Pid<Counter> {
     let connected = async {
         // Right after a `Down` the session that it tells of may still be in the way.
         while a.nodes().is_empty() {
-            a.connect(b.name(), starlings::address(b).as_deref()).await.unwrap();
+            a.connect(b.name(), Some(address)).await.unwrap();
             tokio::task::yield_now().await;
         }
     };

@@ -12,6 +12,8 @@
 //! certificate that is trusted no longer. The provider is named, so that a program which has another
 //! one in its tree does not make rustls panic.
 
+use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub use binding::Binding;
 pub(super) use binding::{identity, server_name};
 
 use binding::AnyName;
+
+use crate::wire::ChannelBinding;
 
 /// A node's certificate, its key, and the authorities whose certificates it accepts. Its clones are
 /// the same credentials: [`Credentials::reload`] counts for all of them.
@@ -156,6 +160,17 @@ impl Loaded {
             },
         })
     }
+}
+
+/// What both ends know of a channel of TLS, and nobody else: see RFC 9266, "tls-exporter". The label is said to
+/// `export`, which fills what it is given.
+pub(super) fn channel<E: Display>(
+    export: impl FnOnce(&mut ChannelBinding, &'static [u8]) -> Result<(), E>,
+) -> io::Result<ChannelBinding> {
+    let mut channel = ChannelBinding::default();
+    export(&mut channel, b"EXPORTER-Channel-Binding")
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(channel)
 }
 
 fn server(

@@ -30,7 +30,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use self::stream::{Reader, Writer, write_error};
-use super::credentials::{Credentials, identity, server_name};
+use super::credentials::{Credentials, channel, identity, server_name};
 use super::handshakes::{Handshakes, PIPE_HANDSHAKES_MAX};
 use super::{Connection, DialError, PeerIdentity, Pipe, PipeListener, tcp};
 
@@ -255,7 +255,11 @@ fn made(
     let identity = peer(credentials, connection.peer_identity())?;
     let (read, write) = (Reader(read), Writer::new(write));
     let remote = connection.remote_address().to_string();
-    Ok(Connection { identity, ..Connection::new(read, write, remote) })
+    let channel = channel(|channel, label| {
+        let exported = connection.export_keying_material(channel, label, &[]);
+        exported.map_err(|error| format!("{error:?}"))
+    })?;
+    Ok(Connection { identity, channel: Some(channel), ..Connection::new(read, write, remote) })
 }
 
 fn peer(

@@ -5,15 +5,17 @@
 
 use std::io;
 
+use rustls::ConnectionCommon;
 use rustls::pki_types::{CertificateDer, ServerName};
 use starlings_runtime::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::credentials::{Credentials, identity, server_name};
+use super::credentials::{Credentials, channel, identity, server_name};
 use super::handshakes::Handshakes;
 use super::{Connection, DialError, PeerIdentity, Pipe, PipeListener, tcp};
+use crate::wire::ChannelBinding;
 
 #[cfg(test)]
 mod tests;
@@ -59,8 +61,9 @@ impl Pipe for TlsPipe {
             let name = checked.map_err(DialError::BadAddress)?;
             let (stream, remote) = tcp::connect(&address).await?;
             let (stream, identity) = connect(&credentials, name, stream).await?;
+            let channel = Some(channel_of(stream.get_ref().1)?);
             let (read, write) = tokio::io::split(stream);
-            Ok(Connection { identity, ..Connection::new(read, write, remote) })
+            Ok(Connection { identity, channel, ..Connection::new(read, write, remote) })
         })
     }
 
@@ -90,8 +93,9 @@ impl PipeListener for Listener {
             let credentials = self.credentials.clone();
             async move {
                 let (stream, identity) = accept(&credentials, stream).await?;
+                let channel = Some(channel_of(stream.get_ref().1)?);
                 let (read, write) = tokio::io::split(stream);
-                Ok(Connection { identity, ..Connection::new(read, write, remote) })
+                Ok(Connection { identity, channel, ..Connection::new(read, write, remote) })
             }
         };
         Box::pin(self.handshakes.next(|| tcp::accept(&self.listener), handshake))
@@ -100,6 +104,11 @@ impl PipeListener for Listener {
     fn local_address(&self) -> String {
         self.local_address.clone()
     }
+}
+
+fn channel_of<Side>(connection: &ConnectionCommon<Side>) -> io::Result<ChannelBinding> {
+    // Without a context, which TLS 1.3 takes for an empty one, as it should be.
+    channel(|channel, label| connection.export_keying_material(channel, label, None).map(drop))
 }
 
 /// The handshake of the end that dialled.

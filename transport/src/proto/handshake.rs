@@ -14,7 +14,8 @@
 //! holds, and either end takes the other for a node of the cluster only after its proof held over
 //! nonces of both.
 //! What this does not do: hide or seal what is said. Whoever sits in between can relay a handshake
-//! and read or change what follows; that takes an encrypted pipe.
+//! and read or change what follows; that takes an encrypted pipe. The proofs are over its channel too:
+//! one that ends in between has another at each end, and the proof of the one does not hold at the other.
 
 use starlings_runtime::{NodeId, NodeInstance};
 

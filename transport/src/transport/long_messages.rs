@@ -45,10 +45,16 @@ fn delivered(node: &Node) -> Vec<Vec<u8>> {
     events.collect()
 }
 
-/// A message of its sender and its place among those of it, `bytes` long at least.
+/// A message of its sender and its place among those of it, `bytes` long at least. No part of it is like
+/// another one, so that one which is left out, doubled or of another message shows.
 fn message(key: u64, place: u32, bytes: usize) -> Vec<u8> {
     let mut message = [&key.to_le_bytes()[..], &place.to_le_bytes()].concat();
-    message.resize(bytes.max(12), 7);
+    let mut word = (key << 32) | u64::from(place);
+    while message.len() < bytes {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        message.extend_from_slice(&word.rotate_left(32).to_le_bytes());
+    }
+    message.truncate(bytes.max(12));
     message
 }
 
@@ -80,6 +86,8 @@ async fn messages_of_one_sender_keep_their_order_whatever_their_size() {
             let place = u32::from_le_bytes(*rest.first_chunk().unwrap());
             let expected = next.entry(u64::from_le_bytes(*key)).or_default();
             assert_eq!(place, *expected, "of {key:?}");
+            let whole = message(u64::from_le_bytes(*key), place, envelope.len());
+            assert!(envelope == whole, "message {place} of {key:?} has other bytes");
             *expected += 1;
         }
     }
@@ -94,8 +102,10 @@ async fn huge_message_does_not_hold_up_a_small_one_of_another_sender() {
         send(&outlet, 1, b"behind it").await;
         send(&outlet, 2, b"of another").await;
         b.sees("all of them", |events| events.len() == 4).await;
-        let lengths: Vec<_> = delivered(&b).iter().map(Vec::len).collect();
+        let came = delivered(&b);
+        let lengths: Vec<_> = came.iter().map(Vec::len).collect();
         assert_eq!(lengths, [b"of another".len(), MESSAGE_BYTES_MAX, b"behind it".len()]);
+        assert!(came[1] == message(1, 0, MESSAGE_BYTES_MAX), "it has other bytes");
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 
 mod version_3;
 mod version_4;
+mod version_5;
 
 pub(crate) fn instance(name: &str, incarnation: u64) -> NodeInstance {
     NodeInstance { node: name.parse().unwrap(), incarnation: Incarnation(incarnation) }
@@ -39,7 +40,7 @@ pub(crate) fn challenge() -> Challenge {
     challenge_of(VERSION_MAX)
 }
 
-fn challenge_of(version: u16) -> Challenge {
+pub(crate) fn challenge_of(version: u16) -> Challenge {
     Challenge {
         version,
         listener: instance("b@h", 9),

@@ -8,13 +8,15 @@
 //!        ◀──────────────────── exit, down       it ends, is killed, or the session is lost
 //! ```
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_bytes::ByteBuf;
 use starlings::prelude::*;
 use starlings::{AnyPid, CallError, CastError};
-use starlings_tests::faults::{TieEnd, TieId, Tied};
+use starlings_tests::faults::{TieEnd, TieId, Tied, Waited};
 
+use crate::moves::Moves;
 use crate::watcher::{WATCHER, Watcher, WatcherMethods as _};
 
 /// One of a pair. Traps exits, and tells the watcher of its node what it sees.
@@ -25,6 +27,7 @@ pub(crate) struct End {
     /// Words that the other one says before it ends by itself.
     words: u64,
     watcher: Pid<Watcher>,
+    moves: Arc<Moves>,
 }
 
 #[actor(name = "faults.end")]
@@ -33,7 +36,8 @@ impl End {
         cx.trap_exits(true);
         let watcher = cx.node().whereis(WATCHER).ok_or_else(|| ExitReason::error("no watcher"))?;
         let watcher = cx.node().pid(&watcher);
-        Ok(Self { tie, log: TieEnd::default(), words: 0, watcher })
+        let moves = Moves::of(cx.node());
+        Ok(Self { tie, log: TieEnd::default(), words: 0, watcher, moves })
     }
 
     /// Becomes the maker of the tie.
@@ -99,6 +103,7 @@ impl End {
             self.breaks(format!("word {number} after the end"));
         }
         self.log.words += 1;
+        self.moves.note();
     }
 
     #[info]
@@ -129,6 +134,7 @@ impl End {
     }
 
     fn tell(&self) {
+        self.moves.note();
         self.watcher.saw(self.tie, self.log.clone()).unwrap();
     }
 }
@@ -163,6 +169,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// How long an end may take to be told, or the session to be lost. Longer than any fault lasts.
 const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long it may take when the session is lost: all that hung on it was told before that shows.
+const TOLD_AFTERWARDS: Duration = Duration::from_secs(5);
+
 /// Makes one tie with an actor that it spawns there, if there is a session, and ends it.
 pub(crate) async fn make(node: &Node, there: &NodeId, tie: TieId) -> Option<Tied> {
     let fate = match tie.number % 4 {
@@ -171,6 +180,7 @@ pub(crate) async fn make(node: &Node, there: &NodeId, tie: TieId) -> Option<Tied
         2 => Fate::OtherIsKilled,
         _ => Fate::MakerIsKilled,
     };
+    let _open = Moves::of(node).open(format!("{tie:?}, {fate:?}"));
     let other = node.on(there).spawn::<End>(tie).await.ok()?;
     let maker = node.spawn::<End>(tie).name(name(tie)).await.unwrap();
     let made = maker.tie(other.any().clone(), WORDS).await;
@@ -190,18 +200,21 @@ pub(crate) async fn make(node: &Node, there: &NodeId, tie: TieId) -> Option<Tied
     let maker_killed = matches!(fate, Fate::MakerIsKilled);
     let is_told = match fate {
         Fate::Session | Fate::MakerIsKilled => true,
-        Fate::Ends | Fate::OtherIsKilled => is_told(&maker).await,
+        Fate::Ends | Fate::OtherIsKilled => is_told(node, there, &maker).await,
     };
     let other_ends = matches!(fate, Fate::Ends | Fate::OtherIsKilled);
     Some(Tied { tie, is_settled, is_told, maker_killed, other_ends })
 }
 
 /// Whether it learns of the end in time: the other one ends, or the session does.
-#[expect(clippy::disallowed_methods, reason = "what it measures is real time")]
-async fn is_told(maker: &Pid<End>) -> bool {
-    let deadline = Instant::now() + TOLD_WITHIN;
+async fn is_told(node: &Node, there: &NodeId, maker: &Pid<End>) -> bool {
+    let (mut together, mut alone) = (Waited::start(), Waited::start());
     while !maker.knows().await.unwrap() {
-        if Instant::now() > deadline {
+        let is_over = match node.nodes().contains(there) {
+            true => together.is_over(TOLD_WITHIN),
+            false => alone.is_over(TOLD_AFTERWARDS),
+        };
+        if is_over {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

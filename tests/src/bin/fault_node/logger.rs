@@ -1,10 +1,13 @@
 //! The actor that takes numbered messages, and checks what it can check itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
 use starlings::prelude::*;
 use starlings_tests::faults::{Came, LoggerLog, SessionLog, body};
+
+use crate::moves::Moves;
 
 /// More things that must not be are counted no more. Count.
 const BROKEN_MAX: usize = 20;
@@ -17,6 +20,7 @@ pub(crate) struct Logger {
     /// The number of the next call of each stream, and how many have come.
     asked: BTreeMap<(u32, u32), (u64, u64)>,
     broken: Vec<String>,
+    moves: Arc<Moves>,
 }
 
 #[derive(Debug)]
@@ -31,13 +35,15 @@ struct Session {
 impl Logger {
     fn init(cx: &mut Cx<Self>) -> Self {
         cx.monitor_nodes();
-        let life = cx.node().instance().incarnation.0;
-        Self { life, sessions: Vec::new(), asked: BTreeMap::new(), broken: Vec::new() }
+        let (life, moves) = (cx.node().instance().incarnation.0, Moves::of(cx.node()));
+        let (sessions, broken) = (Vec::new(), Vec::new());
+        Self { life, sessions, asked: BTreeMap::new(), broken, moves }
     }
 
     /// The next message of a stream, for an actor of this life.
     #[cast]
     fn take(&mut self, life: u64, stream: (u32, u32), number: u64, bytes: ByteBuf) {
+        self.moves.note();
         if life != self.life {
             self.breaks(|| format!("a message for life {life} in {stream:?}"));
         }
@@ -62,6 +68,7 @@ impl Logger {
     /// The next call of a stream. Those before it that have not come have failed.
     #[call]
     fn ask(&mut self, life: u64, stream: (u32, u32), number: u64) -> u64 {
+        self.moves.note();
         let (next, count) = self.asked.entry(stream).or_default();
         let was = *next;
         (*next, *count) = (number + 1, *count + 1);

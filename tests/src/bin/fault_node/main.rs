@@ -8,7 +8,9 @@
 mod asking;
 mod driving;
 mod end;
+mod in_order;
 mod logger;
+mod moves;
 mod watcher;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use end::End;
 use logger::{Logger, LoggerMethods as _};
+use moves::Moves;
 use watcher::{WATCHER, Watcher, WatcherMethods as _};
 
 /// What all commands share.
@@ -92,6 +95,10 @@ impl Harness {
                 Said::Driven(driving::drive(node, watcher, accepted, drive).await)
             }
             Command::Progress => Said::Progress(self.accepted.load(Ordering::Relaxed)),
+            Command::Moves => {
+                let (moves, open) = Moves::of(&self.node).look();
+                Said::Moves { moves, open }
+            }
             Command::Nodes => {
                 Said::Nodes(self.node.nodes().iter().map(ToString::to_string).collect())
             }

@@ -9,6 +9,9 @@ use starlings_tests::faults::{TieEnd, TieId, WatchLog};
 /// What it is registered as.
 pub(crate) const WATCHER: &str = "watcher";
 
+/// Of monitors that are open, so many are named. Count.
+const NAMED_MAX: usize = 10;
+
 /// Monitors what it is told to, and is told by the ends of pairs what they see.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
@@ -52,7 +55,9 @@ impl Watcher {
     #[call]
     fn log(&self) -> WatchLog {
         let ties = self.ties.iter().map(|((tie, _), end)| (*tie, end.clone()));
-        WatchLog { ties: ties.collect(), ..self.log.clone() }
+        let open = self.open.iter().take(NAMED_MAX);
+        let open = open.map(|(monitor, (pid, _))| format!("{monitor:?} of {pid:?}"));
+        WatchLog { ties: ties.collect(), open: open.collect(), ..self.log.clone() }
     }
 
     /// What one end of a pair has seen so far.
@@ -78,9 +83,11 @@ impl Watcher {
         let NodeEvent::Down { peer, reason, .. } = event else { return };
         let is_settled =
             |(pid, is_settled): &&(AnyPid, bool)| *is_settled && *pid.instance() == peer;
-        let open = self.open.values().filter(is_settled).count();
-        if open > 0 {
-            self.log.broken.push(format!("{peer:?} is down before {open} monitors have ended"));
+        let open: Vec<_> = self.open.values().filter(is_settled).map(|(pid, _)| pid).collect();
+        if !open.is_empty() {
+            let (count, named) = (open.len(), open.iter().take(NAMED_MAX).collect::<Vec<_>>());
+            let what = format!("{peer:?} is down before {count} monitors have ended: of {named:?}");
+            self.log.broken.push(what);
         }
         self.log.nodes_down.push(format!("{reason:?}"));
     }

@@ -5,7 +5,7 @@ use crate::faults::{Asked, SessionLog, TieId};
 
 fn sent(accepted: u64, confirmed: u64, failed: bool) -> Sent {
     let failed = failed.then(|| "NoConnection".to_owned());
-    Sent { sender: 0, logger: 0, accepted, confirmed, failed }
+    Sent { sender: 0, logger: 0, accepted, confirmed, failed, broken: None }
 }
 
 fn session(streams: &[(u32, u64)]) -> SessionLog {
@@ -139,6 +139,43 @@ fn an_end_that_is_only_told_with_the_session_is_complained_of() {
     let received = NodeLog::default();
     let sending = Sending { driven: &[driven], received: &received, sender: None };
     assert_eq!(complaints(sending).len(), 1);
+}
+
+#[test]
+fn what_nothing_mends_is_said_at_once() {
+    let broken = Some("the count is not answered".to_owned());
+    let stream = Sent { broken, ..sent(10, 5, false) };
+    let driven = Driven { epoch: 0, streams: vec![stream], asks: vec![], ties: vec![] };
+    let said = broken_of(&driven);
+    assert!(said[0].starts_with("the count is not answered: Sent"), "{said:?}");
+
+    let asked = Asked { broken: vec!["call 3 is open".to_owned()], ..Asked::default() };
+    let driven = Driven { epoch: 0, streams: vec![], asks: vec![asked], ties: vec![] };
+    assert_eq!(broken_of(&driven), ["call 3 is open: from 0 to 0"]);
+
+    let mut log = NodeLog::default();
+    assert_eq!(violations(&log), [""; 0]);
+    log.loggers.push(LoggerLog { broken: vec!["twice".to_owned()], ..LoggerLog::default() });
+    log.watcher.broken.push("again".to_owned());
+    assert_eq!(violations(&log), ["logger 0: twice", "watcher: again"]);
+}
+
+/// What the oracle says of an epoch at once, which it says at the end too.
+fn broken_of(driven: &Driven) -> Vec<String> {
+    let received = NodeLog { loggers: vec![LoggerLog::default()], watcher: WatchLog::default() };
+    let driven = std::slice::from_ref(driven);
+    let all = complaints(Sending { driven, received: &received, sender: None });
+    let said = driven.iter().flat_map(broken).collect::<Vec<_>>();
+    assert!(said.len() == 1 && all.contains(&said[0]), "{said:?} {all:?}");
+    said
+}
+
+#[test]
+fn monitors_that_do_not_end_are_named() {
+    let open = vec!["#7 of <b.3>".to_owned()];
+    let watcher = WatchLog { made: 3, ended: 2, open, ..WatchLog::default() };
+    let said = judged(vec![], vec![], watcher);
+    assert!(said[0].contains("#7 of <b.3>"), "{said:?}");
 }
 
 #[test]

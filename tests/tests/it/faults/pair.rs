@@ -1,15 +1,22 @@
 //! Two nodes that send to each other, epoch by epoch, and all that they sent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use starlings_tests::faults::Driven;
 use starlings_tests::faults::oracle::{self, Sending};
+use starlings_tests::faults::{Driven, Waited};
 
 use super::process::{Asked, Process};
 use super::relay::Relay;
 
 /// How long what has ended may take to stand in the logs.
-const SETTLES: Duration = Duration::from_secs(20);
+const SETTLES: Duration = Duration::from_secs(10);
+
+/// When nothing has moved for this long, nothing will. Longer than the silent period, and than a spawn or a
+/// call without a timeout of its own waits.
+const QUIET_AFTER: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether anything moves.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// Two nodes, and a relay through which the one dials the other.
 pub(crate) struct Pair {
@@ -75,10 +82,16 @@ impl Epochs {
         [a.drive(self.count, &to_b, messages), b.drive(self.count, &to_a, messages)]
     }
 
-    /// Waits until an epoch has ended on both sides.
+    /// Waits until an epoch has ended on both sides. What is broken by then stays so.
     pub(crate) fn end(&mut self, a: &mut Process, b: &mut Process, [from_a, from_b]: &[Asked; 2]) {
-        self.from_a.push(a.driven(from_a));
-        self.from_b.push(b.driven(from_b));
+        let [from_a, from_b] = ended([a, b], [from_a, from_b]);
+        for (node, driven) in [(a, &from_a), (b, &from_b)] {
+            let (broken, seen) = (oracle::broken(driven), oracle::violations(&node.log()));
+            let (name, epoch) = (&node.name, self.count);
+            assert!(broken.is_empty() && seen.is_empty(), "{name}, {epoch}: {broken:#?} {seen:#?}");
+        }
+        self.from_a.push(from_a);
+        self.from_b.push(from_b);
     }
 
     pub(crate) fn drive_both(&mut self, (a, b): (&mut Process, &mut Process), messages: u64) {
@@ -100,14 +113,34 @@ impl Epochs {
     }
 }
 
+/// Waits until both have sent what they were to, as long as anything moves. What is open when all is quiet
+/// stays so.
+fn ended([a, b]: [&mut Process; 2], asked: [&Asked; 2]) -> [Driven; 2] {
+    let (mut driven, mut before, mut waited) = ([None, None], [0; 2], Waited::start());
+    loop {
+        for ((node, asked), driven) in [&mut *a, &mut *b].into_iter().zip(asked).zip(&mut driven) {
+            *driven = driven.take().or_else(|| node.driven_within(asked, LOOKS_EVERY));
+        }
+        if let [Some(a), Some(b)] = driven {
+            return [a, b];
+        }
+        let [(of_a, open_a), (of_b, open_b)] = [a.moves(), b.moves()];
+        if before != [of_a, of_b] {
+            (before, waited) = ([of_a, of_b], Waited::start());
+        }
+        let is_quiet = waited.is_over(QUIET_AFTER);
+        assert!(!is_quiet, "all is quiet, and this is open: a: {open_a:#?}, b: {open_b:#?}");
+    }
+}
+
 /// Judges until there is nothing to complain of: what is missing may be on its way to the logs.
 pub(crate) fn settled(mut judge: impl FnMut() -> Vec<String>) {
-    let deadline = Instant::now() + SETTLES;
+    let mut waited = Waited::start();
     loop {
         let complaints = judge();
         if complaints.is_empty() {
             return;
         }
-        assert!(Instant::now() < deadline, "{complaints:#?}");
+        assert!(!waited.is_over(SETTLES), "{complaints:#?}");
     }
 }

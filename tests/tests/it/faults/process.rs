@@ -7,7 +7,9 @@ use std::process::{Child, ChildStdin, Command as Program, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use starlings_tests::faults::{Command, Drive, Driven, Line, NodeLog, Said, Setup, Started};
+use starlings_tests::faults::{
+    Command, Drive, Driven, Line, LoggerLog, NodeLog, Said, Setup, Started,
+};
 
 /// How long a node may take over anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -112,6 +114,7 @@ impl Process {
                 | Said::Disconnected(_)
                 | Said::Driven(_)
                 | Said::Progress(_)
+                | Said::Moves { .. }
                 | Said::Nodes(_)
                 | Said::Log(_) => panic!("a connect is answered by another command's answer"),
             }
@@ -155,6 +158,21 @@ impl Process {
         driven
     }
 
+    /// How much has moved on it so far, and what is waited for there.
+    pub(crate) fn moves(&mut self) -> (u64, Vec<String>) {
+        let asked = self.ask(&Command::Moves);
+        let Said::Moves { moves, open } = self.answer(&asked) else { panic!("moves are moves") };
+        (moves, open)
+    }
+
+    /// What was driven, if that has ended within this time.
+    pub(crate) fn driven_within(&mut self, asked: &Asked, within: Duration) -> Option<Driven> {
+        let Said::Driven(driven) = self.answer_within(asked, within)? else {
+            panic!("drives are driven")
+        };
+        Some(driven)
+    }
+
     /// How many messages were accepted for sending so far.
     pub(crate) fn progress(&mut self) -> u64 {
         let asked = self.ask(&Command::Progress);
@@ -176,18 +194,21 @@ impl Process {
         log
     }
 
-    /// What its actors have seen, once no session is left.
+    /// What its actors have seen, once all of them have seen the ends of all sessions. What is open
+    /// nevertheless is for the oracle to say.
     pub(crate) fn log_at_end(&mut self) -> NodeLog {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
-            let mut sessions = log.loggers.iter().flat_map(|logger| &logger.sessions);
-            if sessions.all(|session| session.ended.is_some())
-                && log.watcher.made == log.watcher.ended
-            {
+            let downs = log.watcher.nodes_down.len();
+            let is_over = |logger: &LoggerLog| {
+                let sessions = &logger.sessions;
+                sessions.len() == downs && sessions.iter().all(|session| session.ended.is_some())
+            };
+            if log.loggers.iter().all(is_over) {
                 return log;
             }
-            assert!(Instant::now() < deadline, "{}: still open: {log:?}", self.name);
+            assert!(Instant::now() < deadline, "{}: a session is still open: {log:?}", self.name);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The end that dials, and proves itself first.
 
-use crate::cookie::{Cookie, Prover};
-use crate::wire::{Challenge, Handshake, Hello, LANES_MIN, NONCE_BYTES, Preamble, Versions};
+use crate::cookie::{Cookie, Prover, Said};
+use crate::wire::{
+    Challenge, ChannelBinding, Handshake, Hello, LANES_MIN, NONCE_BYTES, Preamble, Versions,
+};
 
 use super::{Agreement, Claim, Failure, Output, Party, agreement};
 use starlings_runtime::NodeId;
@@ -12,6 +14,7 @@ pub struct Dialler {
     me: Party,
     cookie: Cookie,
     greeting: Vec<u8>,
+    channel: Option<ChannelBinding>,
     pub(super) hello: Hello,
     step: Step,
 }
@@ -48,7 +51,14 @@ impl Dialler {
             unpacks: me.unpacks,
             nonce,
         };
-        Self { me, cookie, greeting, hello, step: Step::Greeted }
+        Self { me, cookie, greeting, channel: None, hello, step: Step::Greeted }
+    }
+
+    /// It dials by this channel, if it is an encrypted one.
+    #[must_use]
+    pub fn by(mut self, channel: Option<ChannelBinding>) -> Self {
+        self.channel = channel;
+        self
     }
 
     /// What to send first.
@@ -64,8 +74,7 @@ impl Dialler {
                 self.on_challenge(challenge, outbox);
             }
             (Step::Proved(challenge), Some(Handshake::Welcome { proof, greeting })) => {
-                let said = (&self.hello, &challenge);
-                if self.cookie.verifies(Prover::Listener, said, &proof) {
+                if self.cookie.verifies(Prover::Listener, self.said(&challenge), &proof) {
                     let greeted = std::mem::take(&mut self.greeting);
                     outbox.push(Output::Send(Handshake::Ready { greeting: greeted }));
                     outbox.push(Output::Done(self.agreement(challenge, greeting)));
@@ -95,10 +104,14 @@ impl Dialler {
         if !(LANES_MIN..=self.hello.lanes).contains(&challenge.lanes) {
             return outbox.push(Output::Failed(Failure::Malformed));
         }
-        let proof = self.cookie.prove(Prover::Dialler, (&self.hello, &challenge));
+        let proof = self.cookie.prove(Prover::Dialler, self.said(&challenge));
         outbox.push(Output::Challenged);
         outbox.push(Output::Send(Handshake::Proof(proof)));
         self.step = Step::Proved(challenge);
+    }
+
+    fn said<'a>(&'a self, challenge: &'a Challenge) -> Said<'a> {
+        Said { hello: &self.hello, challenge, channel: self.channel.as_ref() }
     }
 
     fn agreement(&self, challenge: Challenge, greeting: Vec<u8>) -> Agreement {

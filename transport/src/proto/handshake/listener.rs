@@ -1,9 +1,9 @@
 //! The end that is dialled, and proves nothing before the other end has.
 
-use crate::cookie::{Cookie, Prover};
+use crate::cookie::{Cookie, Prover, Said};
 use crate::wire::{
-    Challenge, Handshake, Hello, LANES_MAX, LANES_MIN, NONCE_BYTES, Opening, PROOF_BYTES, Refusal,
-    Versions,
+    Challenge, ChannelBinding, Handshake, Hello, LANES_MAX, LANES_MIN, NONCE_BYTES, Opening,
+    PROOF_BYTES, Refusal, Versions,
 };
 
 use super::{Claim, Failure, Output, Party, agreement};
@@ -14,6 +14,7 @@ pub struct Listener {
     me: Party,
     cookie: Cookie,
     nonce: [u8; NONCE_BYTES],
+    channel: Option<ChannelBinding>,
     step: Step,
 }
 
@@ -47,7 +48,14 @@ impl Listener {
     /// A connection was accepted.
     #[must_use]
     pub fn new(me: Party, cookie: Cookie, nonce: [u8; NONCE_BYTES]) -> Self {
-        Self { me, cookie, nonce, step: Step::Waiting }
+        Self { me, cookie, nonce, channel: None, step: Step::Waiting }
+    }
+
+    /// The connection is by this channel, if it is an encrypted one.
+    #[must_use]
+    pub fn by(mut self, channel: Option<ChannelBinding>) -> Self {
+        self.channel = channel;
+        self
     }
 
     /// Something happened.
@@ -59,7 +67,7 @@ impl Listener {
                 ListenerInput::Received(Some(Handshake::Proof(proof))),
             ) => self.on_proof(hello, challenge, &proof, outbox),
             (Step::Deciding(hello, challenge), ListenerInput::Admitted { greeting }) => {
-                let proof = self.cookie.prove(Prover::Listener, (&hello, &challenge));
+                let proof = self.cookie.prove(Prover::Listener, self.said(&hello, &challenge));
                 outbox.push(Output::Send(Handshake::Welcome { proof, greeting }));
                 self.step = Step::Welcomed(hello, challenge.version);
             }
@@ -110,6 +118,10 @@ impl Listener {
         self.step = Step::Challenged(hello, challenge);
     }
 
+    fn said<'a>(&'a self, hello: &'a Hello, challenge: &'a Challenge) -> Said<'a> {
+        Said { hello, challenge, channel: self.channel.as_ref() }
+    }
+
     fn refuse_version(&self, outbox: &mut Vec<Output>) {
         let Versions { min: version_min, max: version_max } = self.me.versions;
         refuse(Refusal::Version { version_min, version_max }, outbox);
@@ -122,7 +134,7 @@ impl Listener {
         proof: &[u8; PROOF_BYTES],
         outbox: &mut Vec<Output>,
     ) {
-        if !self.cookie.verifies(Prover::Dialler, (&hello, &challenge), proof) {
+        if !self.cookie.verifies(Prover::Dialler, self.said(&hello, &challenge), proof) {
             return refuse(Refusal::WrongCookie, outbox);
         }
         outbox.push(Output::Proven(Claim {

@@ -1,7 +1,9 @@
 use super::{Claim, Dialler, Failure, Listener, ListenerInput, Output, Party};
 use crate::cookie::Cookie;
 use crate::wire::tests::instance;
-use crate::wire::{Handshake, Opening, Pulse, Refusal, VERSION_MAX, VERSION_MIN, Versions};
+use crate::wire::{
+    CHANNEL_SINCE, Handshake, Opening, Pulse, Refusal, VERSION_MAX, VERSION_MIN, Versions,
+};
 
 fn party(name: &str, heartbeat_ms: u32) -> Party {
     Party {
@@ -105,6 +107,51 @@ fn listener_that_does_not_know_the_cookie_is_left() {
     dial(&mut a, sent(&challenged));
     let faked = Handshake::Welcome { proof: [0; 32], greeting: vec![] };
     assert_eq!(dial(&mut a, faked), [Output::Failed(Failure::WrongCookie)]);
+}
+
+/// How a handshake begins in which each end has this channel: what the listener makes of the proof.
+fn channels_meet(channels: [Option<[u8; 32]>; 2], versions: Versions) -> Vec<Output> {
+    let with = |name| Party { versions, ..party(name, 100) };
+    let (wanted, cookie) = ("b@h".parse().unwrap(), || Cookie::new(*b"c"));
+    let a = Dialler::new(with("a@h"), cookie(), wanted, &claim(0), vec![], [1; 32]);
+    let mut a = a.by(channels[0]);
+    let mut b = Listener::new(with("b@h"), cookie(), [2; 32]).by(channels[1]);
+    let challenged = listen(&mut b, opened(&a));
+    let proved = dial(&mut a, sent(&challenged));
+    listen(&mut b, received(&proved))
+}
+
+#[test]
+fn proof_of_one_channel_does_not_hold_on_another() {
+    let (one, other) = (Some([7; 32]), Some([8; 32]));
+    let (all, before) = (Versions::ALL, Versions::up_to(CHANNEL_SINCE - 1).unwrap());
+    let proven = [Output::Proven(claim(0))];
+    assert_eq!(channels_meet([one, one], all), proven);
+    for channels in [[one, other], [one, None], [None, one]] {
+        assert_eq!(channels_meet(channels, all), refusing(Refusal::WrongCookie), "{channels:?}");
+        assert_eq!(channels_meet(channels, before), proven, "{channels:?}");
+    }
+}
+
+/// Else who sits in between could have both ends speak a version that does not look at the channel.
+#[test]
+fn version_that_is_lowered_on_the_way_is_refused() {
+    let channel = |byte| Some([byte; 32]);
+    let (mut a, mut b) = (dialler(b"c", "b@h").by(channel(7)), listener(b"c").by(channel(8)));
+    let Handshake::Challenge(mut challenge) = sent(&listen(&mut b, opened(&a))) else {
+        panic!("a challenge is sent");
+    };
+    challenge.version = CHANNEL_SINCE - 1;
+    let proved = dial(&mut a, Handshake::Challenge(challenge));
+    assert_eq!(listen(&mut b, received(&proved)), refusing(Refusal::WrongCookie));
+
+    let (mut a, mut b) = (dialler(b"c", "b@h").by(channel(7)), listener(b"c").by(channel(8)));
+    let mut lowered = a.hello().clone();
+    lowered.preamble.version_max = CHANNEL_SINCE - 1;
+    let opening = ListenerInput::Opened(Opening::Hello(Box::new(lowered)));
+    let challenged = listen(&mut b, opening);
+    let proved = dial(&mut a, sent(&challenged));
+    assert_eq!(listen(&mut b, received(&proved)), refusing(Refusal::WrongCookie));
 }
 
 #[test]
