@@ -14,7 +14,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use children::{ChildSetup, ChildrenLog};
+
 pub mod body;
+pub mod children;
 pub mod oracle;
 
 /// How a node is started: the first argument of the program.
@@ -55,6 +58,12 @@ pub enum Command {
     Nodes,
     /// Say what loggers and watcher have seen.
     Log,
+    /// Start a supervisor with these children.
+    Supervise(Vec<ChildSetup>),
+    /// Tell that supervisor to end.
+    EndSupervisor,
+    /// Say what was seen of its children.
+    Children,
 }
 
 /// What is to be sent.
@@ -96,6 +105,12 @@ pub enum Said {
     Nodes(Vec<String>),
     /// What was seen.
     Log(NodeLog),
+    /// All children are up.
+    Supervised,
+    /// The supervisor has been told to end.
+    Ending,
+    /// What was seen of the children.
+    Children(ChildrenLog),
 }
 
 /// A node that has started.

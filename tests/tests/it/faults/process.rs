@@ -113,7 +113,10 @@ impl Process {
                 | Said::Driven(_)
                 | Said::Progress(_)
                 | Said::Nodes(_)
-                | Said::Log(_) => panic!("a connect is answered by another command's answer"),
+                | Said::Log(_)
+                | Said::Supervised
+                | Said::Ending
+                | Said::Children(_) => panic!("a connect is answered by another command's answer"),
             }
         }
     }
