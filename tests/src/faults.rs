@@ -14,7 +14,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use children::{ChildSetup, ChildrenLog};
+
 pub mod body;
+pub mod children;
 pub mod oracle;
 mod waited;
 
@@ -60,6 +63,12 @@ pub enum Command {
     Nodes,
     /// Say what loggers and watcher have seen.
     Log,
+    /// Start a supervisor with these children.
+    Supervise(Vec<ChildSetup>),
+    /// Tell that supervisor to end.
+    EndSupervisor,
+    /// Say what was seen of its children.
+    Children,
 }
 
 /// What is to be sent.
@@ -108,6 +117,12 @@ pub enum Said {
     Nodes(Vec<String>),
     /// What was seen.
     Log(NodeLog),
+    /// All children are up.
+    Supervised,
+    /// The supervisor has been told to end.
+    Ending,
+    /// What was seen of the children.
+    Children(ChildrenLog),
 }
 
 /// A node that has started.

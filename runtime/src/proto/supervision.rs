@@ -44,7 +44,7 @@ use ending::Phase;
 use restart_intensity::RecentRestarts;
 pub use rules::{AutoShutdown, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub(crate) use rules::{ChildRules, Rules};
-use tracks::{Purpose, Tracks, Work};
+use tracks::{Purpose, REQUESTS_WAITING_MAX, Tracks, Work};
 pub(crate) use tracks::{Request, RequestId, Whom};
 
 use crate::error::SpawnError;
@@ -153,12 +153,17 @@ pub(crate) struct State {
 impl State {
     /// A supervisor of the node `own` that has not begun. `seed` is for the jitter of delays.
     pub(crate) fn new(own: NodeId, rules: Rules, seed: u64) -> Self {
+        Self::with_requests_max(own, rules, seed, REQUESTS_WAITING_MAX)
+    }
+
+    /// As `new`, with another bound for requests that wait: small ones for tests.
+    fn with_requests_max(own: NodeId, rules: Rules, seed: u64, requests_max: usize) -> Self {
         Self {
             own,
             rules,
             phase: Phase::Beginning,
             children: Children::default(),
-            tracks: Tracks::default(),
+            tracks: Tracks::new(requests_max),
             recent: RecentRestarts::new(rules.intensity),
             departures: Departures::new(rules.intensity.period),
             alarms: BTreeSet::new(),

@@ -12,6 +12,7 @@ mod namespaces;
 mod pair;
 mod process;
 mod relay;
+mod shutdown;
 mod signals;
 mod strangers;
 

@@ -21,6 +21,7 @@ mod many;
 mod nodes;
 mod order;
 mod pipes;
+mod scopes;
 mod seed;
 mod services;
 mod shell;

@@ -98,14 +98,20 @@ impl Track {
 }
 
 /// The tracks on which something is under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tracks {
     busy: BTreeMap<TrackKey, Track>,
     arrived: u64,
     requests_waiting: usize,
+    requests_max: usize,
 }
 
 impl Tracks {
+    /// Tracks on which so many requests may wait, of all together.
+    pub(super) fn new(requests_max: usize) -> Self {
+        Self { busy: BTreeMap::new(), arrived: 0, requests_waiting: 0, requests_max }
+    }
+
     /// A number that tells earlier from later: of what arrives, and of what begins.
     pub(super) fn arrival(&mut self) -> u64 {
         self.arrived += 1;
@@ -129,7 +135,7 @@ impl Tracks {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.requests_waiting < REQUESTS_WAITING_MAX
+        self.requests_waiting < self.requests_max
     }
 
     /// Puts work behind what is under way, at its place in the order of arrival.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests is a test too")]
 
 mod asking;
+mod children;
 mod driving;
 mod end;
 mod in_order;
@@ -22,6 +23,7 @@ use starlings::{AutoConnect, address};
 use starlings_tests::faults::{Command, Line, LoggerLog, NodeLog, Said, Setup, Started};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use children::{Child, Clerk, ClerkMethods as _};
 use end::End;
 use logger::{Logger, LoggerMethods as _};
 use moves::Moves;
@@ -33,6 +35,7 @@ struct Harness {
     node: Node,
     loggers: Vec<Pid<Logger>>,
     watcher: Pid<Watcher>,
+    clerk: Pid<Clerk>,
     accepted: Arc<AtomicU64>,
 }
 
@@ -61,7 +64,7 @@ impl Harness {
         let builder = Node::builder(&setup.name).listen(&setup.listen).cookie("faults");
         let builder = builder.heartbeat(heartbeat, setup.missed_max).user_lanes(2);
         let builder = builder.auto_connect(AutoConnect::Never).spawnable::<Logger>();
-        let builder = builder.spawnable::<End>();
+        let builder = builder.spawnable::<End>().spawnable::<Child>();
         let node = builder.start().await.unwrap();
         let mut loggers = Vec::new();
         for _ in 0..setup.loggers {
@@ -69,7 +72,8 @@ impl Harness {
         }
         let watcher = node.spawn::<Watcher>(()).await.unwrap();
         node.register(WATCHER, &watcher).unwrap();
-        Self { node, loggers, watcher, accepted: Arc::default() }
+        let clerk = node.spawn::<Clerk>(()).await.unwrap();
+        Self { node, loggers, watcher, clerk, accepted: Arc::default() }
     }
 
     fn started(&self) -> Started {
@@ -103,6 +107,17 @@ impl Harness {
                 Said::Nodes(self.node.nodes().iter().map(ToString::to_string).collect())
             }
             Command::Log => Said::Log(self.log().await),
+            Command::Supervise(setup) => {
+                children::supervise(&self.node, &self.clerk, setup).await;
+                Said::Supervised
+            }
+            Command::EndSupervisor => {
+                self.clerk.end().await.unwrap();
+                Said::Ending
+            }
+            Command::Children => {
+                Said::Children(serde_json::from_str(&self.clerk.log().await.unwrap()).unwrap())
+            }
         }
     }
 

@@ -116,7 +116,10 @@ impl Process {
                 | Said::Progress(_)
                 | Said::Moves { .. }
                 | Said::Nodes(_)
-                | Said::Log(_) => panic!("a connect is answered by another command's answer"),
+                | Said::Log(_)
+                | Said::Supervised
+                | Said::Ending
+                | Said::Children(_) => panic!("a connect is answered by another command's answer"),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What happened in a trace: what arrived when, and what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -30,13 +30,24 @@ pub(super) enum Message {
     /// Delays may be over.
     Elapsed,
     End,
-    /// Of the model: a start failed, and is to be tried again.
+    /// Of the models: a start failed, and is to be tried again.
     TryAgain(Name),
-    /// Of the model: a delay is over.
+    /// Of the models: a delay is over.
     Due(Name, Duration),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+impl Message {
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked(..))
+    }
+
+    /// Whether it is the exit of this life.
+    pub(super) fn is_exit_of(&self, name: Name, attempt: Attempt) -> bool {
+        matches!(self, Self::Exit(of, life, _) if (*of, *life) == (name, attempt))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Asked {
     Add(Name),
     Terminate(Name),
@@ -44,6 +55,18 @@ pub(super) enum Asked {
     TerminatePid(Name, Attempt),
     StartAgain(Name),
     Delete(Name),
+}
+
+impl Asked {
+    pub(super) fn name(self) -> Name {
+        match self {
+            Self::Add(name)
+            | Self::Terminate(name)
+            | Self::TerminatePid(name, _)
+            | Self::StartAgain(name)
+            | Self::Delete(name) => name,
+        }
+    }
 }
 
 /// What was answered, without texts and pids.
@@ -60,6 +83,7 @@ pub(super) enum Answered {
     BadSpec,
     MaxChildren,
     Dynamic,
+    Busy,
     Ending,
 }
 
@@ -70,74 +94,35 @@ pub(super) enum Entry {
     Stopped(Name, Attempt),
 }
 
-impl Entry {
-    fn is_about(&self, name: Name) -> bool {
-        match self {
-            Self::Started(about, ..)
-            | Self::Stopped(about, _)
-            | Self::Arrived(Message::Exit(about, ..)) => *about == name,
-            Self::Arrived(Message::Asked(_, asked)) => match asked {
-                Asked::Add(about)
-                | Asked::Terminate(about)
-                | Asked::TerminatePid(about, _)
-                | Asked::StartAgain(about)
-                | Asked::Delete(about) => *about == name,
-            },
-            Self::Arrived(Message::Clock(_)) => true,
-            Self::Arrived(_) => false,
-        }
-    }
-}
-
 /// The entries of a trace in order; each is read once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Log(Vec<Option<Entry>>);
+pub(super) struct Log(VecDeque<Entry>);
 
 impl Log {
     pub(super) fn note(&mut self, entry: Entry) {
-        self.0.push(Some(entry));
+        self.0.push_back(entry);
     }
 
     pub(super) fn steps(&self) -> u64 {
         self.0.len() as u64
     }
 
-    /// The next message.
-    pub(super) fn next(&mut self) -> Option<Result<Message, Entry>> {
-        let entry = self.0.iter_mut().find_map(Option::take)?;
-        Some(match entry {
-            Entry::Arrived(message) => Ok(message),
-            other @ (Entry::Started(..) | Entry::Stopped(..)) => Err(other),
-        })
+    pub(super) fn next(&mut self) -> Option<Entry> {
+        self.0.pop_front()
     }
 
-    /// Reads on, only about `name` if one is given, up to an entry that `is_it`.
-    pub(super) fn read_to(
-        &mut self,
-        name: Option<Name>,
-        is_it: impl Fn(&Entry) -> bool,
-        mut message: impl FnMut(Message),
-    ) -> Option<Entry> {
-        for slot in &mut self.0 {
-            let Some(entry) = slot.take_if(|entry| name.is_none_or(|name| entry.is_about(name)))
-            else {
-                continue;
-            };
-            let found = is_it(&entry);
-            if let Entry::Arrived(arrived) = &entry {
-                message(arrived.clone());
-            }
-            if found {
-                return Some(entry);
-            }
-        }
-        None
+    /// All that was asked.
+    pub(super) fn requests(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().filter_map(|entry| match entry {
+            Entry::Arrived(Message::Asked(request, _)) => Some(*request),
+            Entry::Arrived(_) | Entry::Started(..) | Entry::Stopped(..) => None,
+        })
     }
 }
 
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().flatten().try_for_each(|entry| writeln!(f, "{entry:?}"))
+        self.0.iter().try_for_each(|entry| writeln!(f, "{entry:?}"))
     }
 }
 
@@ -145,22 +130,9 @@ impl fmt::Display for Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Start(Name, Attempt),
+    /// A start that is under way is no longer wanted.
+    Cancel(Name, Attempt),
     Stop(Name, Attempt),
-}
-
-impl Op {
-    pub(super) fn name(self) -> Name {
-        match self {
-            Self::Start(name, _) | Self::Stop(name, _) => name,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    For(EndCause),
-    /// It was told to end in the middle of something.
-    Cut,
 }
 
 /// Where a child is when a trace is over.
@@ -177,5 +149,22 @@ pub(super) struct Report {
     pub(super) ops: Vec<Op>,
     pub(super) answers: BTreeMap<u64, Answered>,
     pub(super) children: Vec<(Name, Place)>,
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<EndCause>,
 }
+
+/// What a model did, how often it restarted a child, and what of that did not count.
+pub(super) struct History {
+    pub(super) report: Report,
+    pub(super) restarts: u64,
+    pub(super) explained: u64,
+    /// Where the trace is not what the model would have done.
+    pub(super) differs: Option<String>,
+}
+
+/// Why a model stops: as the supervisor does, or since the trace is not what it would have done.
+pub(super) enum Stop {
+    For(EndCause),
+    Differs(String),
+}
+
+pub(super) type Go = Result<(), Stop>;

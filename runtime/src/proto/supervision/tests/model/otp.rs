@@ -1,18 +1,22 @@
 //! A supervisor as the manual of OTP describes it: a list of children, a mailbox, and one thing at a
 //! time. Source: `supervisor.erl` of OTP 27 and its documentation; delays are ours, and what the
-//! loss of a node counts (`losses`).
+//! loss of a node counts (`losses`), that a request is refused when too many wait, and that it ends
+//! when it is told to, whatever it is at.
 
 mod calls;
-mod losses;
+mod restarting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use self::losses::{Counted, Why};
-use super::super::super::{AutoShutdown, Backoff, EndCause, Restart, Strategy};
-use super::log::{Attempt, Ended, Entry, Log, Message, Name, Op, Outcome, Place, Report};
+use super::super::super::{EndCause, Restart, Strategy};
+use super::ending::{self, Left};
+use super::log::{
+    Answered, Asked, Attempt, Entry, Go, History, Log, Message, Name, Op, Outcome, Place, Report,
+    Stop,
+};
+use super::losses::{Restarts, Why};
 use super::setup::{Setup, Spec};
-use crate::reason::ExitReason;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Pid {
@@ -30,34 +34,18 @@ struct Child {
     streak: u32,
 }
 
-/// Why the model stops: as the supervisor does, or since the trace is not what it would have done.
-enum Stop {
-    For(EndCause),
-    Differs(String),
-}
-
-type Go = Result<(), Stop>;
-
 pub(super) struct Otp<'a> {
     setup: &'a Setup,
     log: Log,
     mailbox: VecDeque<Message>,
     children: Vec<Child>,
-    attempts: BTreeMap<Name, Attempt>,
-    restart_times: Vec<Counted>,
+    restarts: Restarts<'a>,
     now: Duration,
+    /// Whether the children that it begins with are up.
+    begun: bool,
+    /// The start or stop that it waits for.
+    at: Option<(Name, Left)>,
     report: Report,
-    restarts: u64,
-    explained: u64,
-}
-
-/// What the model did, how often it restarted a child, and what of that did not count.
-pub(super) struct History {
-    pub(super) report: Report,
-    pub(super) restarts: u64,
-    pub(super) explained: u64,
-    /// Where the trace is not what the model would have done.
-    pub(super) differs: Option<String>,
 }
 
 impl<'a> Otp<'a> {
@@ -67,12 +55,11 @@ impl<'a> Otp<'a> {
             log,
             mailbox: VecDeque::new(),
             children: Vec::new(),
-            attempts: BTreeMap::new(),
-            restart_times: Vec::new(),
+            restarts: Restarts::new(setup),
             now: Duration::ZERO,
+            begun: false,
+            at: None,
             report: Report::default(),
-            restarts: 0,
-            explained: 0,
         }
     }
 
@@ -81,23 +68,33 @@ impl<'a> Otp<'a> {
         match self.live() {
             Ok(()) => {}
             Err(Stop::For(cause)) => {
-                self.report.ended = Some(Ended::For(cause));
-                // Alone it goes on as it must; the order of independent children may differ there.
-                let everyone = self.children.iter().map(|child| child.spec.name).collect();
-                match self.terminate_children(everyone) {
-                    Err(Stop::Differs(why)) if self.setup.strategy.is_grouped() => {
-                        differs = Some(why);
-                    }
-                    Ok(()) | Err(_) => {}
-                }
+                self.report.ended = Some(cause);
+                let left = self.children.iter().map(|child| (child.spec.name, self.left(child)));
+                let left = left.collect();
+                ending::end(self.setup.strategy, left, &mut self.log, &mut self.report.ops);
                 self.children.clear();
             }
             Err(Stop::Differs(why)) => differs = Some(why),
         }
         self.report.children =
             self.children.iter().map(|child| (child.spec.name, place(child))).collect();
-        let Self { report, restarts, explained, .. } = self;
-        History { report, restarts, explained, differs }
+        let Self { report, restarts: Restarts { count, explained, .. }, .. } = self;
+        History { report, restarts: count, explained, differs }
+    }
+
+    fn left(&self, child: &Child) -> Left {
+        match self.at {
+            Some((name, Left::Starting(attempt, _))) if name == child.spec.name => {
+                Left::Starting(attempt, self.has_exited(name, attempt))
+            }
+            Some((name, left)) if name == child.spec.name => left,
+            Some(_) | None => match child.pid {
+                Pid::Up(attempt, _) if !self.has_exited(child.spec.name, attempt) => {
+                    Left::Up(attempt)
+                }
+                Pid::Up(..) | Pid::Undefined | Pid::Restarting(_) | Pid::Waiting(_) => Left::Down,
+            },
+        }
     }
 
     fn live(&mut self) -> Go {
@@ -105,7 +102,7 @@ impl<'a> Otp<'a> {
         self.children =
             specs.into_iter().map(|spec| Child { spec, pid: Pid::Undefined, streak: 0 }).collect();
         for name in self.children.iter().map(|child| child.spec.name).collect::<Vec<_>>() {
-            match self.start(name, true)? {
+            match self.start(name)? {
                 Outcome::Failed | Outcome::Lost => {
                     return Err(Stop::For(EndCause::StartFailed));
                 }
@@ -113,6 +110,7 @@ impl<'a> Otp<'a> {
                 Outcome::Up => {}
             }
         }
+        self.begun = true;
         while let Some(message) = self.receive()? {
             self.handle(message)?;
         }
@@ -126,8 +124,8 @@ impl<'a> Otp<'a> {
             }
             match self.log.next() {
                 None => return Ok(None),
-                Some(Ok(message)) => self.arrive(message),
-                Some(Err(done)) => {
+                Some(Entry::Arrived(message)) => self.arrive(message),
+                Some(done @ (Entry::Started(..) | Entry::Stopped(..))) => {
                     return Err(Stop::Differs(format!("OTP would not have done {done:?}")));
                 }
             }
@@ -181,79 +179,6 @@ impl<'a> Otp<'a> {
         }
     }
 
-    /// `supervisor:do_restart/3`.
-    fn do_restart(&mut self, name: Name, reason: &ExitReason, up: Duration) -> Go {
-        let Some(child) = self.find(name) else { return Ok(()) };
-        if child.spec.backoff.is_some_and(|backoff| up >= backoff.reset_after) {
-            child.streak = 0;
-        }
-        let (restart, significant) = (child.spec.restart, child.spec.significant);
-        // On another node nobody but that node asks for it.
-        let asked = *reason == ExitReason::Shutdown && self.place(name) == 0;
-        let normal = *reason == ExitReason::Normal || asked;
-        if restart == Restart::Permanent || (restart == Restart::Transient && !normal) {
-            return self.restart(name, Why::of(reason));
-        }
-        self.del_child(name);
-        let others = self.children.iter().any(|child| {
-            child.spec.significant && child.pid != Pid::Undefined && child.spec.name != name
-        });
-        let shuts_down = significant
-            && match self.setup.auto_shutdown {
-                AutoShutdown::Never => false,
-                AutoShutdown::AnySignificant => true,
-                AutoShutdown::AllSignificant => !others,
-            };
-        if shuts_down { Err(Stop::For(EndCause::AutoShutdown)) } else { Ok(()) }
-    }
-
-    /// `supervisor:restart/2`, with delays.
-    fn restart(&mut self, name: Name, why: Option<Why>) -> Go {
-        let now = self.now;
-        if self.is_too_often(name, why) {
-            self.del_child(name);
-            return Err(Stop::For(EndCause::Intensity));
-        }
-        self.restarts += 1;
-        let Some(child) = self.find(name) else { return Ok(()) };
-        let Some(Backoff { base, max, .. }) = child.spec.backoff else {
-            return self.restart_group(name);
-        };
-        let delay = (0..child.streak).fold(base, |delay, _| (delay * 2).min(max)).min(max);
-        child.streak += 1;
-        child.pid = Pid::Undefined;
-        let others = self.group(name).into_iter().filter(|other| *other != name).collect();
-        self.terminate_children(others)?;
-        self.set_pid(name, Pid::Waiting(now + delay));
-        Ok(())
-    }
-
-    fn restart_group(&mut self, name: Name) -> Go {
-        self.set_pid(name, Pid::Undefined);
-        self.terminate_children(self.group(name))?;
-        for member in self.group(name) {
-            match self.start(member, false)? {
-                Outcome::Up => {}
-                Outcome::Ignored => self.del_child(member),
-                outcome @ (Outcome::Failed | Outcome::Lost) => {
-                    self.set_pid(member, Pid::Restarting(outcome == Outcome::Lost));
-                    self.mailbox.push_back(Message::TryAgain(member));
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn group(&self, name: Name) -> Vec<Name> {
-        let names = self.children.iter().map(|child| child.spec.name);
-        match self.setup.strategy {
-            Strategy::OneForAll => names.collect(),
-            Strategy::RestForOne => names.skip_while(|other| *other != name).collect(),
-            Strategy::OneForOne | Strategy::Dynamic => vec![name],
-        }
-    }
-
     /// In reverse order; temporary children are not kept.
     fn terminate_children(&mut self, names: Vec<Name>) -> Go {
         for name in names.into_iter().rev() {
@@ -270,25 +195,29 @@ impl<'a> Otp<'a> {
     fn do_terminate(&mut self, name: Name) -> Go {
         let Some(Child { pid: Pid::Up(attempt, _), .. }) = self.find(name) else { return Ok(()) };
         let attempt = *attempt;
-        let is_exit = |message: &Message| matches!(message, Message::Exit(of, a, _) if *of == name && *a == attempt);
-        if self.mailbox.iter().any(is_exit) {
+        if self.has_exited(name, attempt) {
             return Ok(());
         }
         self.report.ops.push(Op::Stop(name, attempt));
-        let ends = |entry: &Entry| {
-            *entry == Entry::Stopped(name, attempt)
-                || matches!(entry, Entry::Arrived(message) if is_exit(message))
+        self.at = Some((name, Left::Stopping(attempt)));
+        let ends = |entry: &Entry| match entry {
+            Entry::Arrived(message) => message.is_exit_of(name, attempt),
+            Entry::Stopped(of, life) => (*of, *life) == (name, attempt),
+            Entry::Started(..) => false,
         };
-        self.wait(name, false, ends).map(drop)
+        self.wait(ends).map(drop)
     }
 
-    fn start(&mut self, name: Name, beginning: bool) -> Result<Outcome, Stop> {
-        let attempt = self.attempts.entry(name).or_default();
-        *attempt += 1;
-        let attempt = *attempt;
+    fn has_exited(&self, name: Name, attempt: Attempt) -> bool {
+        self.mailbox.iter().any(|message| message.is_exit_of(name, attempt))
+    }
+
+    fn start(&mut self, name: Name) -> Result<Outcome, Stop> {
+        let attempt = self.restarts.next_life(name);
         self.report.ops.push(Op::Start(name, attempt));
+        self.at = Some((name, Left::Starting(attempt, false)));
         let is_it = |entry: &Entry| matches!(entry, Entry::Started(of, a, _) if *of == name && *a == attempt);
-        let Entry::Started(_, _, outcome) = self.wait(name, beginning, is_it)? else {
+        let Entry::Started(_, _, outcome) = self.wait(is_it)? else {
             return Err(Stop::Differs("it waited for a start".to_owned()));
         };
         if outcome == Outcome::Up {
@@ -298,18 +227,40 @@ impl<'a> Otp<'a> {
     }
 
     /// Waits for something to be done; what arrives meanwhile goes to the mailbox.
-    fn wait(
-        &mut self,
-        name: Name,
-        beginning: bool,
-        is_it: impl Fn(&Entry) -> bool,
-    ) -> Result<Entry, Stop> {
-        let only = (!beginning && !self.setup.strategy.is_grouped()).then_some(name);
-        let mut arrived = Vec::new();
-        let found = self.log.read_to(only, is_it, |message| arrived.push(message));
-        arrived.into_iter().for_each(|message| self.arrive(message));
+    fn wait(&mut self, is_it: impl Fn(&Entry) -> bool) -> Result<Entry, Stop> {
+        while let Some(entry) = self.log.next() {
+            if is_it(&entry) {
+                self.at = None;
+                return Ok(entry);
+            }
+            match entry {
+                Entry::Arrived(Message::End) => return Err(Stop::For(EndCause::Asked)),
+                Entry::Arrived(Message::Asked(request, asked)) => self.put_off(request, asked),
+                Entry::Arrived(message) => self.arrive(message),
+                done @ (Entry::Started(..) | Entry::Stopped(..)) => {
+                    return Err(Stop::Differs(format!("OTP would not have done {done:?}")));
+                }
+            }
+        }
         let op = self.report.ops.last();
-        found.ok_or_else(|| Stop::Differs(format!("OTP would have done {op:?}")))
+        Err(Stop::Differs(format!("OTP would have done {op:?}")))
+    }
+
+    /// A request has to wait. Who is to be stopped need not come up first.
+    fn put_off(&mut self, request: u64, asked: Asked) {
+        let waiting = self.mailbox.iter().filter(|message| message.is_asked()).count();
+        if waiting >= self.setup.requests_max {
+            self.report.answers.insert(request, Answered::Busy);
+            return;
+        }
+        if let (Asked::Terminate(name), Some((starts, Left::Starting(attempt, _)))) =
+            (asked, self.at)
+            && name == starts
+            && self.begun
+        {
+            self.report.ops.push(Op::Cancel(name, attempt));
+        }
+        self.mailbox.push_back(Message::Asked(request, asked));
     }
 
     /// It has ended for now: temporary and dynamic children are not kept.

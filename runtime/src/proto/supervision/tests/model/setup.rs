@@ -41,6 +41,8 @@ pub(super) struct Setup {
     /// it need not be.
     pub(super) one_by_one: bool,
     pub(super) children_max: Option<usize>,
+    /// Requests that may wait.
+    pub(super) requests_max: usize,
     /// Where children are started, the supervisor's own node first.
     pub(super) nodes: Vec<NodeInstance>,
     salt: u64,
@@ -67,27 +69,22 @@ impl Setup {
         for spec in &mut children {
             spec.significant &= auto_shutdown != never && spec.restart != Restart::Permanent;
         }
-        // Who is the last significant child is a question of order alone.
-        let one_by_one = !strategy.is_grouped()
-            && (random.one_in(2) || auto_shutdown == AutoShutdown::AllSignificant);
-        // Who is one too many, and what counts as one with what, are questions of order too.
-        let in_order = strategy.is_grouped() || one_by_one;
-        let bounded = in_order && random.one_in(3);
-        let nodes = if in_order { 1 + random.below(NODES.len()) } else { 1 };
+        let tight = random.one_in(2);
         let instance =
             |node: &&str| NodeInstance { node: node.parse().unwrap(), incarnation: Incarnation(1) };
         Self {
             strategy,
             auto_shutdown,
-            children_max: bounded.then(|| count + random.below(3)),
-            nodes: NODES[..nodes].iter().map(instance).collect(),
+            children_max: random.one_in(3).then(|| count + random.below(3)),
+            requests_max: if tight { random.below(3) } else { 1000 },
+            nodes: NODES[..=random.below(NODES.len())].iter().map(instance).collect(),
             salt: random.next(),
             restarts: random.below(8),
             period: 5 * SECOND,
             children,
             pool,
             fails_one_in: 4 + random.below(16),
-            one_by_one,
+            one_by_one: !strategy.is_grouped() && random.one_in(2),
         }
     }
 
@@ -95,11 +92,6 @@ impl Setup {
         let intensity = Intensity { restarts: self.restarts, period: self.period };
         let (strategy, auto_shutdown) = (self.strategy, self.auto_shutdown);
         Rules { strategy, intensity, auto_shutdown, children_max: self.children_max }
-    }
-
-    /// Whether there is one order of all that is done.
-    pub(super) fn is_exact(&self) -> bool {
-        self.strategy.is_grouped() || self.one_by_one
     }
 
     /// The place of the node on which this life of a child is started: 0 is the supervisor's own.

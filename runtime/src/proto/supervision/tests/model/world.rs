@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::super::*;
-use super::log::{
-    Answered, Asked, Attempt, Ended, Entry, Log, Message, Name, Outcome, Place, Report,
-};
+use super::log::{Asked, Attempt, Entry, Log, Message, Name, Outcome, Place, Report};
 use super::random::Random;
 use super::setup::{POOL, Setup, rules};
 
@@ -34,10 +32,16 @@ pub(super) struct World<'a> {
     /// Whom a stop is under way for, and whether the exit was seen: then its report is late.
     stops: BTreeMap<(Name, Attempt), (ChildKey, bool)>,
     /// Who is alive, whether or not the start was reported.
-    alive: BTreeSet<(Name, Attempt)>,
+    alive: BTreeMap<(Name, Attempt), ChildKey>,
+    /// Who takes a place on a node, as far as the supervisor has been told.
+    placed: BTreeSet<ChildKey>,
     /// Once the supervisor is ending: the latest child that it stopped.
     last_stop: Option<ChildKey>,
     begins: bool,
+    /// Whether two things were under way at once, before the end.
+    overlapped: bool,
+    /// Whether it was told to end in the middle of something.
+    cut_short: bool,
     log: Log,
     report: Report,
     dynamic_names: Name,
@@ -48,15 +52,18 @@ impl<'a> World<'a> {
         Self {
             setup,
             random,
-            state: State::new(setup.node(0), setup.rules(), 1),
+            state: State::with_requests_max(setup.node(0), setup.rules(), 1, setup.requests_max),
             now: Duration::ZERO,
             names: BTreeMap::new(),
             attempts: BTreeMap::new(),
             starts: BTreeMap::new(),
             stops: BTreeMap::new(),
-            alive: BTreeSet::new(),
+            alive: BTreeMap::new(),
+            placed: BTreeSet::new(),
             last_stop: None,
             begins: false,
+            overlapped: false,
+            cut_short: false,
             log: Log::default(),
             report: Report::default(),
             dynamic_names: 0,
@@ -104,8 +111,16 @@ impl<'a> World<'a> {
         if !self.is_over() {
             self.report.children = self.state.children().iter().map(place).collect();
         }
-        self.report.answers.retain(|_, answer| *answer != Answered::Ending);
         (self.report, self.log)
+    }
+
+    /// Whether one thing was done after another, and nothing came in between.
+    pub(super) fn is_one_at_a_time(&self) -> bool {
+        self.setup.one_by_one && !self.overlapped
+    }
+
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     fn is_over(&self) -> bool {
@@ -116,16 +131,12 @@ impl<'a> World<'a> {
         self.starts.is_empty() && self.stops.is_empty()
     }
 
-    /// Lets everything that is under way be done. That may take time; where each child is on its own,
-    /// only if nobody else is under way, or there is no one order of what happens when.
+    /// Lets everything that is under way be done, which may take time.
     fn drain(&mut self) {
-        let mut alone = self.setup.is_exact();
         while !self.is_quiet() || self.is_due() {
-            alone &= self.starts.len() + self.stops.len() <= 1;
             if self.is_quiet() {
                 self.ring();
-                alone = self.setup.is_exact();
-            } else if alone && self.random.one_in(6) {
+            } else if self.random.one_in(6) {
                 self.pass_time();
             } else {
                 self.complete();
@@ -149,7 +160,7 @@ impl<'a> World<'a> {
     }
 
     fn step(&mut self) {
-        if self.is_due() && (self.is_quiet() || self.may_ring()) {
+        if self.is_due() && (self.is_quiet() || self.random.one_in(2)) {
             return self.ring();
         }
         if self.setup.nodes.len() > 1 && self.random.one_in(12) {
@@ -158,21 +169,23 @@ impl<'a> World<'a> {
         match self.random.below(10) {
             0..=3 if !self.is_quiet() => self.complete(),
             0..=5 if !self.alive.is_empty() => self.exit(),
-            6..=8 => self.ask(),
-            9 if self.random.one_in(6) => {
-                if !self.is_quiet() {
-                    self.report.ended.get_or_insert(Ended::Cut);
+            6..=8 => {
+                self.ask();
+                while !self.setup.one_by_one && !self.is_over() && self.random.one_in(4) {
+                    self.ask();
                 }
+            }
+            9 if self.random.one_in(6) => {
+                self.cut_short |= !self.is_ending() && !self.is_quiet();
                 self.arrived(Message::End);
                 self.input(Input::End(ExitReason::Shutdown));
             }
-            _ if self.is_quiet() || self.setup.strategy.is_grouped() => self.pass_time(),
-            _ => self.complete(),
+            _ => self.pass_time(),
         }
     }
 
-    fn may_ring(&mut self) -> bool {
-        self.setup.strategy.is_grouped() && self.random.one_in(2)
+    fn is_ending(&self) -> bool {
+        !self.begins && !self.state.has_begun()
     }
 
     /// A node goes, at once or in order: all that are there end, one after the other.
@@ -188,9 +201,9 @@ impl<'a> World<'a> {
             start.outcome = Outcome::Lost;
             never_up.push((start.name, start.attempt));
         }
-        self.alive.retain(|life| !never_up.contains(life));
+        self.alive.retain(|life, _| !never_up.contains(life));
         let here = |(name, attempt): &&_| self.setup.place(*name, *attempt) == place;
-        let gone: Vec<_> = self.alive.iter().filter(here).copied().collect();
+        let gone: Vec<_> = self.alive.keys().filter(here).copied().collect();
         for (name, attempt) in gone {
             if self.setup.one_by_one {
                 self.drain();
@@ -198,7 +211,7 @@ impl<'a> World<'a> {
             if self.is_over() {
                 return;
             }
-            if self.alive.contains(&(name, attempt)) {
+            if self.alive.contains_key(&(name, attempt)) {
                 let stopped = [ExitReason::Shutdown, ExitReason::Shutdown, ExitReason::Killed];
                 let stopped = self.random.pick(&stopped);
                 let reason = if in_order { stopped } else { ExitReason::NoConnection };
@@ -239,7 +252,7 @@ impl<'a> World<'a> {
         let (key, exited) = self.stops[&who];
         let (name, attempt) = who;
         let pid = self.setup.life(name, attempt);
-        if self.alive.remove(&who) {
+        if self.alive.remove(&who).is_some() {
             self.log.note(Entry::Stopped(name, attempt));
         }
         let exit = Input::Exited { pid: pid.clone(), reason: ExitReason::Killed };
@@ -257,7 +270,7 @@ impl<'a> World<'a> {
     /// Somebody ends by itself; its start may not have been reported yet.
     fn exit(&mut self) {
         let which = self.random.below(self.alive.len());
-        let (name, attempt) = *self.alive.iter().nth(which).unwrap();
+        let (name, attempt) = *self.alive.keys().nth(which).unwrap();
         let panic = ExitReason::Panic(String::new());
         let (killed, lost) = (ExitReason::Killed, ExitReason::NoConnection);
         let reasons = [ExitReason::Normal, ExitReason::Shutdown, killed, lost, panic];
@@ -279,7 +292,12 @@ impl<'a> World<'a> {
         let dynamic = self.setup.strategy == Strategy::Dynamic;
         let name = self.random.below(POOL) as Name;
         let id = name.to_string();
-        let (asked, what) = match self.random.below(8) {
+        let which = match self.random.below(8) {
+            // By ids a dynamic supervisor can only refuse.
+            6 if dynamic && self.random.one_in(2) => 5,
+            which => which,
+        };
+        let (asked, what) = match which {
             0..=2 => {
                 let name = if dynamic { self.dynamic_names } else { name };
                 self.dynamic_names += 1;
@@ -290,13 +308,7 @@ impl<'a> World<'a> {
             }
             3 | 4 if !dynamic => (Asked::Terminate(name), Request::Terminate(Whom::Id(id))),
             3..=5 => {
-                // Of a life whose start was not reported nobody knows the pid.
-                let known = |life: &&(Name, Attempt)| {
-                    !self.starts.values().any(|start| (start.name, start.attempt) == **life)
-                };
-                let which = self.random.below(self.alive.len());
-                let life_of = self.alive.iter().nth(which).filter(known);
-                let Some((name, attempt)) = life_of.copied() else { return };
+                let Some((name, attempt)) = self.some_life() else { return };
                 let whom = Whom::Pid(self.setup.life(name, attempt));
                 (Asked::TerminatePid(name, attempt), Request::Terminate(whom))
             }
@@ -305,6 +317,23 @@ impl<'a> World<'a> {
         };
         self.arrived(Message::Asked(request, asked));
         self.input(Input::Asked(RequestId(request), what));
+    }
+
+    /// One whose pid somebody can know, since its start was reported: most are alive.
+    fn some_life(&mut self) -> Option<(Name, Attempt)> {
+        if !self.stops.is_empty() && self.random.one_in(2) {
+            let which = self.random.below(self.stops.len());
+            return self.stops.keys().nth(which).copied();
+        }
+        let which = self.random.below(self.alive.len().max(POOL));
+        let alive = self.alive.keys().nth(which).copied();
+        let (name, attempts) = (self.random.below(POOL) as Name, &self.attempts);
+        let earlier = attempts.get(&name).map(|most| 1 + self.random.below(*most as usize));
+        let life = alive.or_else(|| earlier.map(|attempt| (name, attempt as Attempt)));
+        let is_known = |life: &(Name, Attempt)| {
+            !self.starts.values().any(|start| (start.name, start.attempt) == *life)
+        };
+        life.filter(is_known)
     }
 
     fn arrived(&mut self, message: Message) {

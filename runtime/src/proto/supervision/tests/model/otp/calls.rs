@@ -1,8 +1,8 @@
 //! The calls of `supervisor`: `start_child`, `terminate_child`, `restart_child`, `delete_child`.
 
 use super::super::super::super::{AutoShutdown, Restart, Strategy};
-use super::super::log::{Answered, Asked, Name, Outcome};
-use super::{Child, Otp, Pid, Stop};
+use super::super::log::{Answered, Asked, Name, Outcome, Stop};
+use super::{Child, Otp, Pid};
 
 impl Otp<'_> {
     pub(super) fn handle_call(&mut self, asked: Asked) -> Result<Answered, Stop> {
@@ -24,7 +24,7 @@ impl Otp<'_> {
                         self.children.retain(|child| child.spec.name != name);
                         Ok(Answered::Done)
                     }
-                    Some(Pid::Undefined) => Ok(answer(self.start(name, false)?)),
+                    Some(Pid::Undefined) => Ok(answer(self.start(name)?)),
                 }
             }
         }
@@ -43,7 +43,7 @@ impl Otp<'_> {
             return Ok(Answered::AlreadyPresent);
         }
         self.children.push(Child { spec, pid: Pid::Undefined, streak: 0 });
-        let outcome = self.start(name, false)?;
+        let outcome = self.start(name)?;
         match outcome {
             Outcome::Up => {}
             Outcome::Ignored => self.del_child(name),
@@ -61,7 +61,7 @@ impl Otp<'_> {
     }
 }
 
-fn answer(outcome: Outcome) -> Answered {
+pub(in super::super) fn answer(outcome: Outcome) -> Answered {
     match outcome {
         Outcome::Up => Answered::Started,
         Outcome::Ignored => Answered::Ignored,

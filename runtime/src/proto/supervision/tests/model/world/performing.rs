@@ -1,21 +1,42 @@
 //! How the world of a trace performs the outputs of `State`, and what must hold of them.
 
 use super::super::super::super::*;
-use super::super::log::{Answered, Attempt, Ended, Op, Outcome};
+use super::super::log::{Answered, Attempt, Op, Outcome};
 use super::{Start, World};
 
 impl World<'_> {
     pub(super) fn input(&mut self, input: Input) {
         let mut outbox = Vec::new();
         let begins = matches!(input, Input::Begin(_)) || self.begins;
+        let about = self.state.child_of(&input);
         self.state.handle(self.now, input, &mut outbox);
         self.begins = begins && !self.state.has_begun();
+        // As the driver does.
+        let takes_a_place = |key: &ChildKey| {
+            self.state.children().get(*key).is_some_and(|child| child.life.takes_a_place())
+        };
+        if let Some(key) = about.filter(|key| !takes_a_place(key)) {
+            self.placed.remove(&key);
+        }
         outbox.into_iter().for_each(|output| self.perform(output));
+        self.check_places();
+        let under_way = self.starts.len() + self.stops.len();
+        self.overlapped |= !self.is_ending() && under_way > 1;
+    }
+
+    /// Who starts or lives has a place on a node, and nobody else.
+    fn check_places(&self) {
+        let alive = |key: &ChildKey| self.alive.values().any(|alive| alive == key);
+        let here = |key: &ChildKey| self.starts.contains_key(key) || alive(key);
+        let all =
+            self.alive.values().chain(self.starts.keys()).all(|key| self.placed.contains(key));
+        let same = all && self.placed.iter().all(here);
+        assert!(same, "places {:?}\n{:?}\n{}", self.placed, self.setup, self.log);
     }
 
     /// At the end children are stopped in reverse order, but for dynamic ones.
     fn check_order(&mut self, key: ChildKey) {
-        if self.begins || self.state.has_begun() || self.setup.strategy == Strategy::Dynamic {
+        if !self.is_ending() || self.setup.strategy == Strategy::Dynamic {
             return;
         }
         assert!(self.last_stop.is_none_or(|last| key < last), "not in reverse order");
@@ -23,7 +44,7 @@ impl World<'_> {
     }
 
     fn perform(&mut self, output: Output) {
-        let over = matches!(self.report.ended, Some(Ended::For(_)));
+        let over = self.is_over();
         let late =
             matches!(output, Output::Start { .. } | Output::Stop { .. } | Output::End { .. });
         assert!(!(over && late), "{output:?} after the end");
@@ -31,6 +52,8 @@ impl World<'_> {
             Output::Start { key } => self.perform_start(key),
             Output::Cancel { key, shutdown } => {
                 assert_eq!(shutdown, self.setup.pool(self.names[&key]).shutdown);
+                let Start { name, attempt, .. } = self.starts[&key];
+                self.report.ops.push(Op::Cancel(name, attempt));
                 self.perform_cancel(key);
             }
             Output::Stop { key, pid, shutdown } => {
@@ -41,7 +64,9 @@ impl World<'_> {
                 self.report.ops.push(Op::Stop(name, attempt));
                 self.stops.insert((name, attempt), (key, false));
             }
-            Output::Forget { .. } => {}
+            Output::Forget { key } => {
+                self.placed.remove(&key);
+            }
             Output::Answer { request, answer } => {
                 let before = self.report.answers.insert(request.0, answered(&answer));
                 assert_eq!(before, None, "one answer to each request");
@@ -50,14 +75,14 @@ impl World<'_> {
                 let late = self.stops.values().all(|(_, exited)| *exited);
                 assert!(self.starts.is_empty() && late, "something is under way at the end");
                 assert!(self.alive.is_empty(), "somebody is left at the end");
-                self.report.ended.get_or_insert(Ended::For(cause));
+                self.report.ended = Some(cause);
             }
         }
     }
 
     fn perform_start(&mut self, key: ChildKey) {
         let name = self.names[&key];
-        assert!(!self.alive.iter().any(|(alive, _)| *alive == name), "{name} lives twice");
+        assert!(!self.alive.keys().any(|(alive, _)| *alive == name), "{name} lives twice");
         let attempt = self.attempts.entry(name).or_default();
         *attempt += 1;
         let attempt = *attempt;
@@ -68,8 +93,9 @@ impl World<'_> {
             _ => Outcome::Up,
         };
         if outcome == Outcome::Up {
-            self.alive.insert((name, attempt));
+            self.alive.insert((name, attempt), key);
         }
+        self.placed.insert(key);
         self.report.ops.push(Op::Start(name, attempt));
         self.starts.insert(key, Start { name, attempt, outcome });
     }
@@ -78,7 +104,7 @@ impl World<'_> {
     fn perform_cancel(&mut self, key: ChildKey) {
         let gives_up = self.random.one_in(2);
         let start = self.starts.get_mut(&key).unwrap();
-        if gives_up && self.alive.remove(&(start.name, start.attempt)) {
+        if gives_up && self.alive.remove(&(start.name, start.attempt)).is_some() {
             start.outcome = Outcome::Failed;
         }
     }
@@ -99,7 +125,7 @@ fn answered(answer: &Answer) -> Answered {
             ChildError::Dynamic => Answered::Dynamic,
             ChildError::Ending => Answered::Ending,
             ChildError::MaxChildren(_) => Answered::MaxChildren,
-            ChildError::Busy => panic!("{error}"),
+            ChildError::Busy => Answered::Busy,
         },
     }
 }

@@ -3,15 +3,25 @@
 //! Told in another way than in `departures`: a restart that counts has the names of all lives that
 //! are on the node then, and excuses them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::super::log::{Attempt, Name};
-use super::Otp;
+use super::log::{Attempt, Name};
+use super::setup::Setup;
 use crate::reason::ExitReason;
 
+/// The lives that children had, and which restarts count.
+pub(super) struct Restarts<'a> {
+    setup: &'a Setup,
+    attempts: BTreeMap<Name, Attempt>,
+    times: Vec<Counted>,
+    pub(super) count: u64,
+    /// Restarts that did not count.
+    pub(super) explained: u64,
+}
+
 /// A restart that counts.
-pub(super) struct Counted {
+struct Counted {
     at: Duration,
     loss: Option<Loss>,
 }
@@ -42,22 +52,43 @@ impl Why {
     }
 }
 
-impl Otp<'_> {
-    /// Where the latest life of a child is or was.
-    pub(super) fn place(&self, name: Name) -> usize {
+impl<'a> Restarts<'a> {
+    pub(super) fn new(setup: &'a Setup) -> Self {
+        Self { setup, attempts: BTreeMap::new(), times: Vec::new(), count: 0, explained: 0 }
+    }
+
+    /// One more life of a child begins.
+    pub(super) fn next_life(&mut self, name: Name) -> Attempt {
+        let attempt = self.attempts.entry(name).or_default();
+        *attempt += 1;
+        *attempt
+    }
+
+    /// Whether the latest life of a child is or was on the supervisor's own node.
+    pub(super) fn is_here(&self, name: Name) -> bool {
+        self.place(name) == 0
+    }
+
+    fn place(&self, name: Name) -> usize {
         self.setup.place(name, self.attempts.get(&name).copied().unwrap_or_default())
     }
 
     /// Counts a restart, unless a loss that counts excuses it.
-    pub(super) fn is_too_often(&mut self, name: Name, why: Option<Why>) -> bool {
-        let (now, period, place) = (self.now, self.setup.period, self.place(name));
+    pub(super) fn is_too_often(&mut self, now: Duration, name: Name, why: Option<Why>) -> bool {
+        let too_often = self.weigh(now, name, why);
+        self.count += u64::from(!too_often);
+        too_often
+    }
+
+    fn weigh(&mut self, now: Duration, name: Name, why: Option<Why>) -> bool {
+        let (period, place) = (self.setup.period, self.place(name));
         let why = why.filter(|_| place > 0);
         let lives = self.attempts.iter().map(|(name, attempt)| (*name, *attempt));
         let there: BTreeSet<_> =
             lives.filter(|(name, attempt)| self.setup.place(*name, *attempt) == place).collect();
         let this = (name, self.attempts.get(&name).copied().unwrap_or_default());
-        self.restart_times.retain(|counted| now.saturating_sub(counted.at) <= period);
-        let losses = self.restart_times.iter_mut().filter_map(|counted| counted.loss.as_mut());
+        self.times.retain(|counted| now.saturating_sub(counted.at) <= period);
+        let losses = self.times.iter_mut().filter_map(|counted| counted.loss.as_mut());
         let latest = losses.filter(|loss| loss.place == place).last();
         if let (Some(loss), Some(why)) = (latest, why) {
             let known = loss.excused.contains(&this);
@@ -73,7 +104,7 @@ impl Otp<'_> {
         }
         let is_gone = why == Some(Why::Lost);
         let loss = why.map(|_| Loss { place, excused: there, is_gone });
-        self.restart_times.push(Counted { at: now, loss });
-        self.restart_times.len() > self.setup.restarts
+        self.times.push(Counted { at: now, loss });
+        self.times.len() > self.setup.restarts
     }
 }
