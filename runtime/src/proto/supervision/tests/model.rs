@@ -22,8 +22,8 @@
 //! children take on nodes are those of the children there are. The figures that are printed say how
 //! many traces were compared with which model, and how often what was tried.
 //!
-//! Not in the traces: jitter of delays, specs that a supervisor cannot begin with, and more exits of
-//! strangers than are kept; each has tests of its own beside this file.
+//! Not in the traces: jitter of delays and specs that a supervisor cannot begin with, which have tests of
+//! their own beside this file, and more exits of strangers than are kept.
 
 mod apart;
 mod ending;
