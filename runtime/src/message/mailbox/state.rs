@@ -83,7 +83,8 @@ impl<M> State<M> {
     /// Takes the reason for which the actor ends now, if it does.
     pub(super) fn take_leave(&mut self) -> Option<ExitReason> {
         let is_time = match &self.leave {
-            Leave::No => false,
+            // Looked at with each batch: nothing is moved for it.
+            Leave::No => return None,
             Leave::WhenDone(_) => self.queue.is_empty(),
             Leave::Now(_) => true,
         };
