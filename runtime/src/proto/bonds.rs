@@ -247,6 +247,10 @@ impl Bonds {
 
     /// The actor has ended: whom to tell. Leaves nothing behind.
     pub(crate) fn take_all(&mut self) -> Farewell {
+        // Most actors have none: four empty maps cost a twentieth of a life otherwise.
+        if self.is_alone() {
+            return Farewell::default();
+        }
         let links = std::mem::take(&mut self.links);
         let watchers = std::mem::take(&mut self.watchers);
         let monitors = std::mem::take(&mut self.monitors);
@@ -264,6 +268,11 @@ impl Bonds {
                 .collect(),
             bonded: std::mem::take(&mut self.bonded).into_values().collect(),
         }
+    }
+
+    fn is_alone(&self) -> bool {
+        let Self { links, watchers, monitors, bonded, .. } = self;
+        links.is_empty() && watchers.is_empty() && monitors.is_empty() && bonded.is_empty()
     }
 
     pub(crate) fn links(&self) -> impl Iterator<Item = &AnyPid> {
