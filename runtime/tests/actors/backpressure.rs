@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use starlings_runtime::{CallError, CastError, ExitReason, Pid, actor};
+use starlings_runtime::{CallError, CastError, ExitReason, Node, Pid, actor};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -50,6 +50,14 @@ fn fill(slow: &Pid<Slow>, first: u32) -> u32 {
     refused.expect("its mailbox holds four")
 }
 
+/// An actor on `b` that its first message holds up until `gate` is notified, as `b` and as `a` have it.
+async fn held_up(a: &Node, b: &Node, gate: &Arc<Notify>) -> (Pid<Slow>, Pid<Slow>) {
+    let here = b.spawn::<Slow>(Arc::clone(gate)).await.unwrap();
+    let slow = a.pid::<Slow>(here.any());
+    slow.wait().unwrap();
+    (here, slow)
+}
+
 #[tokio::test]
 async fn senders_pause_and_nothing_that_was_accepted_is_lost() {
     let (a, b) = (node("a@h"), node("b@h"));
@@ -82,8 +90,7 @@ async fn what_was_under_way_when_the_mailbox_filled_up_is_taken() {
     let (a, b) = (node("a@h"), node("b@h"));
     let bridge = Bridge::between(&a, &b);
     let gate = Arc::<Notify>::default();
-    let slow = a.pid::<Slow>(b.spawn::<Slow>(Arc::clone(&gate)).await.unwrap().any());
-    slow.wait().unwrap();
+    let (_, slow) = held_up(&a, &b, &gate).await;
     bridge.hold(&a);
     (0..100).for_each(|item| slow.keep(item).unwrap());
     bridge.let_go(&a);
@@ -104,9 +111,7 @@ async fn room_that_is_made_as_the_pause_is_sent_is_told_after_it() {
     let (a, b) = (node("a@h"), node("b@h"));
     let bridge = Bridge::between(&a, &b);
     let gate = Arc::<Notify>::default();
-    let here = b.spawn::<Slow>(Arc::clone(&gate)).await.unwrap();
-    let slow = a.pid::<Slow>(here.any());
-    slow.wait().unwrap();
+    let (here, slow) = held_up(&a, &b, &gate).await;
     eventually("it waits", async || b.actor_info(here.any()).is_some_and(|info| info.handled == 1))
         .await;
     bridge.hold(&a);
@@ -160,9 +165,7 @@ async fn senders_to_a_name_pause_too() {
 async fn who_ends_while_it_is_full_holds_nobody_up() {
     let (a, b) = (node("a@h"), node("b@h"));
     let _bridge = Bridge::between(&a, &b);
-    let here = b.spawn::<Slow>(Arc::default()).await.unwrap();
-    let slow = a.pid::<Slow>(here.any());
-    slow.wait().unwrap();
+    let (here, slow) = held_up(&a, &b, &Arc::default()).await;
     let next = fill(&slow, 0);
     b.kill(&here);
     assert_eq!(slow.cast_wait(SlowMessage::Keep { item: next }).await, Ok(()));
@@ -175,9 +178,7 @@ async fn a_lost_session_takes_its_pauses_along() {
     let (a, b) = (node("a@h"), node("b@h"));
     let bridge = Bridge::between(&a, &b);
     let gate = Arc::<Notify>::default();
-    let here = b.spawn::<Slow>(Arc::clone(&gate)).await.unwrap();
-    let slow = a.pid::<Slow>(here.any());
-    slow.wait().unwrap();
+    let (here, slow) = held_up(&a, &b, &gate).await;
     let first = fill(&slow, 0);
     bridge.cut();
     let waits = slow.cast_wait(SlowMessage::Keep { item: 0 }).await;
