@@ -100,22 +100,12 @@ impl<'a> Apart<'a> {
     }
 
     pub(super) fn run(mut self) -> History {
-        let mut differs = None;
-        match self.live() {
-            Ok(()) => {}
-            Err(Stop::For(cause)) => {
-                self.report.ended = Some(cause);
-                let left = self.children.iter().map(|child| (child.spec.name, self.left(child)));
-                let left = left.collect();
-                ending::end(self.setup.strategy, left, &mut self.log, &mut self.report.ops);
-                self.children.clear();
-            }
-            Err(Stop::Differs(why)) => differs = Some(why),
-        }
+        let lived = self.live();
+        let left = self.children.iter().map(|child| (child.spec.name, self.left(child)));
+        let left = left.collect();
         self.report.children =
             self.children.iter().map(|child| (child.spec.name, place(child))).collect();
-        let Self { report, restarts: Restarts { count, explained, .. }, .. } = self;
-        History { report, restarts: count, explained, differs }
+        ending::conclude(lived, left, self.setup.strategy, self.log, self.report, self.restarts)
     }
 
     fn left(&self, child: &Child) -> Left {

@@ -2,7 +2,8 @@
 //! and waited for; dynamic ones all at once. What was under way is waited for when its turn comes.
 
 use super::super::super::Strategy;
-use super::log::{Attempt, Entry, Log, Message, Name, Op, Outcome};
+use super::log::{Attempt, Entry, Go, History, Log, Message, Name, Op, Outcome, Report, Stop};
+use super::losses::Restarts;
 
 /// Where a child is when its supervisor ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +16,32 @@ pub(super) enum Left {
     Stopping(Attempt),
 }
 
-/// Reads the rest of a trace and writes down what is done; `children` stand in start order.
-pub(super) fn end(
+/// What came of a trace that was lived so; `left` is where the children were then, in start order, and
+/// the report has their places.
+pub(super) fn conclude(
+    lived: Go,
+    left: Vec<(Name, Left)>,
     strategy: Strategy,
-    mut children: Vec<(Name, Left)>,
-    log: &mut Log,
-    ops: &mut Vec<Op>,
-) {
+    mut log: Log,
+    mut report: Report,
+    restarts: Restarts<'_>,
+) -> History {
+    let mut differs = None;
+    match lived {
+        Ok(()) => {}
+        Err(Stop::For(cause)) => {
+            report.ended = Some(cause);
+            report.children.clear();
+            end(strategy, left, &mut log, &mut report.ops);
+        }
+        Err(Stop::Differs(why)) => differs = Some(why),
+    }
+    let Restarts { count, explained, .. } = restarts;
+    History { report, restarts: count, explained, differs }
+}
+
+/// Reads the rest of a trace and writes down what is done; `children` stand in start order.
+fn end(strategy: Strategy, mut children: Vec<(Name, Left)>, log: &mut Log, ops: &mut Vec<Op>) {
     for (name, left) in &children {
         if let Left::Starting(attempt, _) = left {
             ops.push(Op::Cancel(*name, *attempt));
