@@ -74,7 +74,14 @@ impl NodeEvent {
 }
 
 /// Any event for an actor, by its type: `#[info]` methods take them by the type of their argument.
-pub struct Info(Box<dyn Event>);
+pub struct Info(Box<Content>);
+
+/// One word for both, as an info lies in a mailbox beside messages, which are often small.
+enum Content {
+    /// By far the most frequent one, in bursts: it has no box of its own.
+    Down(Down),
+    Other(Box<dyn Event>),
+}
 
 /// What can be an info: any `Debug` value that may move between threads.
 pub trait Event: Any + Send + fmt::Debug {
@@ -99,12 +106,24 @@ impl Info {
     /// The name of the event's type, for logs: what the event says is nobody's business there.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
-        (*self.0).type_name()
+        self.event().type_name()
     }
 
     /// Wraps an event.
     pub fn new(event: impl Event) -> Self {
-        Self(Box::new(event))
+        Self(Box::new(Content::Other(Box::new(event))))
+    }
+
+    fn event(&self) -> &dyn Event {
+        match &*self.0 {
+            Content::Down(down) => down,
+            Content::Other(event) => &**event,
+        }
+    }
+
+    /// As [`Info::new`].
+    pub(crate) fn down(down: Down) -> Self {
+        Self(Box::new(Content::Down(down)))
     }
 
     /// The event, if it is a `T`; itself otherwise.
@@ -112,32 +131,43 @@ impl Info {
     /// # Errors
     /// Gives itself back when the event is of another type.
     pub fn downcast<T: Event>(self) -> Result<T, Self> {
-        if self.is::<T>() {
-            match self.0.into_any().downcast::<T>() {
-                Ok(event) => return Ok(*event),
-                Err(_) => unreachable!("the type was looked at"),
-            }
+        if !self.is::<T>() {
+            return Err(self);
         }
-        Err(self)
+        let event = match *self.0 {
+            Content::Down(down) => {
+                let (mut down, mut event) = (Some(down), None::<T>);
+                let same: &mut dyn Any = &mut event;
+                if let Some(same) = same.downcast_mut() {
+                    std::mem::swap(&mut down, same);
+                }
+                event
+            }
+            Content::Other(event) => event.into_any().downcast().ok().map(|event| *event),
+        };
+        match event {
+            Some(event) => Ok(event),
+            None => unreachable!("the type was looked at"),
+        }
     }
 
     /// Whether the event is a `T`.
     #[must_use]
     pub fn is<T: Event>(&self) -> bool {
-        let event: &dyn Any = &*self.0;
+        let event: &dyn Any = self.event();
         event.is::<T>()
     }
 
     /// The event, if it is a `T`.
     #[must_use]
     pub fn get<T: Event>(&self) -> Option<&T> {
-        let event: &dyn Any = &*self.0;
+        let event: &dyn Any = self.event();
         event.downcast_ref()
     }
 }
 
 impl fmt::Debug for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.event().fmt(f)
     }
 }

@@ -107,7 +107,7 @@ impl dyn AnyCell {
             Effect::Drains(reason) => self.drain(reason),
             Effect::Exit(exit) if exit.linked => self.push_info(Info::new(Queued(exit))),
             Effect::Exit(exit) => self.push_unasked(Info::new(Queued(exit))),
-            Effect::Down(down) => self.push_info(Info::new(down)),
+            Effect::Down(down) => self.push_info(Info::down(down)),
             Effect::Answer(to, signal) => node.signal_by(self.core().lane(), &to, signal),
             Effect::Bonded(other) => node.bond(self.core().pid(), &other),
         }

@@ -8,6 +8,7 @@
 //! never more of those than the actor asked for, but of exits by hand, which have a bound of their
 //! own. Senders that wait for room are woken when the actor comes back for its next batch.
 
+mod contention;
 mod item;
 mod remote;
 mod state;
@@ -16,6 +17,7 @@ mod sync;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
+use contention::Backoff;
 pub use item::Overflow;
 pub(crate) use item::{Dropped, Fill, Item, Refused};
 pub(crate) use remote::{Arrival, Verdict};
@@ -48,6 +50,7 @@ const IDLE_SLOTS_MAX: usize = 32;
 #[repr(C)]
 pub(crate) struct Mailbox<M> {
     state: Mutex<State<M>>,
+    backoff: Backoff,
     /// Messages handled so far. Written by the actor alone, read by senders that see a full queue.
     handled: AtomicU64,
     /// Messages that wait for their guard. Written by the actor alone.
@@ -63,6 +66,7 @@ impl<M> Mailbox<M> {
         let capacity = capacity.max(1) as u64;
         Self {
             state: Mutex::new(State::new(capacity)),
+            backoff: Backoff::new(),
             handled: AtomicU64::new(0),
             postponed: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -83,7 +87,7 @@ impl<M> Mailbox<M> {
         trace: Option<Trace>,
         bytes: usize,
     ) -> Result<Dropped<M>, Refused<M>> {
-        let mut state = self.state.lock();
+        let mut state = self.lock_to_push();
         if state.is_shut {
             return Err(Refused::Closed(message));
         }

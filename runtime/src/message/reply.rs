@@ -26,8 +26,11 @@ pub struct Reply<R> {
 
 enum To<R> {
     Here(oneshot::Sender<Answer<R>>),
-    There(RemoteReply, fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>),
+    /// Boxed, for the sake of all messages that lie beside a call in a mailbox.
+    There(Box<(RemoteReply, Encode<R>)>),
 }
+
+type Encode<R> = fn(&R, &mut Vec<u8>) -> Result<(), postcard::Error>;
 
 impl<R> Reply<R> {
     /// Sends the answer. A caller that has given up does not see it.
@@ -39,10 +42,11 @@ impl<R> Reply<R> {
     pub(crate) fn answer(mut self, answer: Answer<R>) {
         match (self.to.take(), answer) {
             (Some(To::Here(sender)), answer) => drop(sender.send(answer)),
-            (Some(To::There(remote, encode)), Ok(value)) => {
+            (Some(To::There(there)), Ok(value)) => {
+                let (remote, encode) = *there;
                 remote.send(&mut |out| encode(&value, out));
             }
-            (Some(To::There(remote, _)), Err(error)) => remote.fail(error),
+            (Some(To::There(there)), Err(error)) => there.0.fail(error),
             (None, _) => {}
         }
     }
@@ -69,7 +73,8 @@ impl<R> Reply<R> {
 impl<R: Serialize> Reply<R> {
     /// The reply to a call that came over the wire.
     pub fn remote(to: ReplyTo) -> Self {
-        Self { to: to.0.map(|remote| To::There(remote, wire::append::<R>)) }
+        let there = |remote| To::There(Box::new((remote, wire::append::<R> as Encode<R>)));
+        Self { to: to.0.map(there) }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct State<M> {
     pub(super) taken: u64,
     /// What `pushed` may come to, as far as was seen when it was looked at.
     pub(super) full_at: u64,
+    /// `pushed` when a sender last found the lock held.
+    pub(super) contended_at: u64,
     /// Messages lost to the bound.
     pub(super) dropped: u64,
     /// Encoded bytes of what came from other nodes: in the queue, and in the actor's hand.
@@ -69,6 +71,7 @@ impl<M> State<M> {
             queue: Queue::default(),
             taken: 0,
             full_at: capacity,
+            contended_at: 0,
             dropped: 0,
             queue_bytes: 0,
             in_hand_bytes: 0,

@@ -2,12 +2,16 @@
 //! interleavings are tried (`--cfg starlings_loom`).
 
 #[cfg(not(starlings_loom))]
-pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(super) use std::hint::spin_loop;
+#[cfg(not(starlings_loom))]
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+#[cfg(starlings_loom)]
+pub(super) use loom::hint::spin_loop;
 #[cfg(starlings_loom)]
 pub(super) use loom::sync::MutexGuard;
 #[cfg(starlings_loom)]
-pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 #[cfg(not(starlings_loom))]
 pub(super) use parking_lot::{Mutex, MutexGuard};
 
@@ -23,5 +27,10 @@ impl<T> Mutex<T> {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().expect("no thread of a loom test panics with the lock held")
+    }
+
+    /// Waits: that it is not to be had at once is no other interleaving than that it is had later.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        Some(self.lock())
     }
 }

@@ -186,3 +186,14 @@ fn bytes_fill_a_mailbox_too() {
     let arrive = || mailbox.push_arrived(std::iter::once(Item::Message(0)), &arrival).unwrap();
     assert_eq!([arrive(), arrive()], [Verdict::Go, Verdict::Pause]);
 }
+
+/// Many small messages wait in memory: what lies beside them must not make each of them larger.
+#[test]
+fn a_small_message_takes_two_words() {
+    #[expect(dead_code, reason = "only its size is looked at")]
+    enum Small {
+        Add(u64),
+        Get(crate::message::reply::Reply<u64>),
+    }
+    assert_eq!(size_of::<Item<Small>>(), 2 * size_of::<usize>());
+}
