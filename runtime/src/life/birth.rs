@@ -60,6 +60,11 @@ pub(crate) enum Answer {
 }
 
 impl Birth {
+    /// Whether who asked for it is on this node.
+    pub(crate) fn is_asked_here(&self) -> bool {
+        matches!(self.answer, Answer::Here(_))
+    }
+
     /// Ready when who asked for it here has given up.
     pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.answer {

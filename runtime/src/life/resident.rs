@@ -2,10 +2,9 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use crate::actor::context::Cx;
 use crate::actor::info::{Exit, Info};
@@ -20,70 +19,118 @@ use crate::message::queue::Queue;
 use crate::message::trace;
 use crate::node::Node;
 use crate::node::timers::timeout;
-use crate::panics::caught;
+use crate::panics::{caught, spared};
 use crate::reason::ExitReason;
 
-/// Runs an actor from `init` to its end. However it ends, also by being dropped, `Ending` tells
+/// An actor, from before its `init` to its end. However it ends, also by being dropped, `Ending` tells
 /// everyone who has to know, once.
-///
-/// Not an `async fn`, and no future is moved once it is here: each would be stored twice, and this is
-/// most of what an actor takes.
-#[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
-pub(crate) fn live<A: Actor>(
-    mut ending: Ending<A>,
-    args: A::Args,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        // `ending` outlives the actor's state, so that the state is dropped before the end is told.
-        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&ending.cell));
-        // No name for how it went: that would be kept for as long as the actor lives.
-        let mut actor = match begin(&mut ending, args, &mut cx).await {
-            Some(Ok(Ok(actor))) => actor,
-            Some(Ok(Err(reason)) | Err(reason)) => {
-                drop(cx);
-                return ending.fail(SpawnError::InitFailed(reason.clone().bounded()), reason);
-            }
-            None => {
-                drop(cx);
-                return ending.fail(SpawnError::Timeout, ExitReason::Killed);
-            }
-        };
-        if let Err(error) = ending.born() {
-            let dropped = caught(async { drop(actor) }).await;
-            drop(cx);
-            return ending.fail(error, dropped.err().unwrap_or(ExitReason::Normal));
-        }
-        let mut reason = match caught(serve(&mut actor, &mut cx, &ending)).await {
-            Ok(Err(reason)) | Err(reason) => reason,
-            Ok(Ok(never)) => match never {},
-        };
-        if let Err(panic) = caught(async { actor.terminate(&reason, &mut cx).await }).await {
-            reason = panic;
-        }
-        if let Err(panic) = caught(async { drop(actor) }).await {
-            reason = panic;
-        }
-        // Its tasks and timers go first: who hears of its end finds nothing of it at work.
-        drop(cx);
-        ending.end(reason);
-    }
+pub(crate) struct Resident<A: Actor> {
+    // Before `ending`, so that the actor's state is dropped before the end is told.
+    stage: Stage<A>,
+    ending: Ending<A>,
 }
 
-/// Runs `init`: `None` if its time is up, or who asked for the actor has given up.
-#[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
-fn begin<'a, A: Actor>(
-    ending: &'a mut Ending<A>,
-    args: A::Args,
-    cx: &'a mut Cx<A>,
-) -> impl Future<Output = Option<Result<Result<A>>>> + Send + 'a {
-    async move {
-        let timers = Arc::clone(ending.node.timers());
-        let mut init = pin!(timeout(timers, ending.init_timeout(), caught(A::init(args, cx))));
-        poll_fn(|task| match init.as_mut().poll(task) {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => ending.poll_given_up(task).map(|()| None),
-        })
-        .await
+/// How far an actor has come.
+enum Stage<A: Actor> {
+    Unborn(Initialising<A>),
+    Alive(A, Cx<A>),
+    Gone,
+}
+
+/// Boxed: an actor is first polled by who asked for it, and then moves into a task.
+type Initialising<A> = Pin<Box<dyn Future<Output = Initialised<A>> + Send>>;
+
+/// What came of `init`, and the context that it had.
+struct Initialised<A: Actor>(Result<Result<A>>, Cx<A>);
+
+/// Why there is no actor after all, and the reason it ends for.
+type Stillborn = (SpawnError, ExitReason);
+
+impl<A: Actor> Resident<A> {
+    pub(crate) fn new(ending: Ending<A>, args: A::Args) -> Self {
+        let mut cx = Cx::new(ending.node.clone(), Arc::clone(&ending.cell));
+        let init = async move {
+            let outcome = caught(A::init(args, &mut cx)).await;
+            Initialised(outcome, cx)
+        };
+        Self { stage: Stage::Unborn(Box::pin(init)), ending }
+    }
+
+    /// Polls `init` on behalf of who asked for the actor and waits for it. Most are done with that, so
+    /// that nobody has to be woken for the answer. `false` if there is no actor: that is told.
+    ///
+    /// What `init` waits for wakes nobody: its task polls it anew.
+    pub(crate) fn begin(&mut self) -> bool {
+        let Stage::Unborn(init) = &mut self.stage else { return true };
+        let Poll::Ready(initialised) = init.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            return true;
+        };
+        let outcome = self.settle(initialised);
+        outcome.map_err(|stillborn| self.ending.fail(stillborn)).is_ok()
+    }
+
+    /// Runs the actor, from where it is, to its end.
+    ///
+    /// Not an `async fn`, and no future is moved once it is here: each would be stored twice, and this is
+    /// most of what an actor takes.
+    #[expect(clippy::manual_async_fn, reason = "arguments of an async fn are stored twice")]
+    pub(crate) fn live(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let this = &mut self;
+            if let Stage::Unborn(init) = &mut this.stage {
+                let settled = match this.ending.wait_for(init).await {
+                    Some(initialised) => this.settle(initialised),
+                    None => {
+                        this.stage = Stage::Gone;
+                        Err((SpawnError::Timeout, ExitReason::Killed))
+                    }
+                };
+                if let Err(stillborn) = settled {
+                    return this.ending.fail(stillborn);
+                }
+            }
+            let Stage::Alive(actor, cx) = &mut this.stage else { return };
+            let mut reason = match caught(serve(actor, cx, &this.ending)).await {
+                Ok(Err(reason)) | Err(reason) => reason,
+                Ok(Ok(never)) => match never {},
+            };
+            if let Err(panic) = caught(async { actor.terminate(&reason, cx).await }).await {
+                reason = panic;
+            }
+            if let Err(panic) = this.drop_state() {
+                reason = panic;
+            }
+            this.ending.end(reason);
+        }
+    }
+
+    /// `init` is over: the actor is born, if that and its group say so.
+    fn settle(&mut self, Initialised(outcome, cx): Initialised<A>) -> Result<(), Stillborn> {
+        let actor = match outcome {
+            Ok(Ok(actor)) => actor,
+            Ok(Err(reason)) | Err(reason) => {
+                drop(cx);
+                self.stage = Stage::Gone;
+                return Err((SpawnError::InitFailed(reason.clone().bounded()), reason));
+            }
+        };
+        self.stage = Stage::Alive(actor, cx);
+        self.ending
+            .born()
+            .map_err(|error| (error, self.drop_state().err().unwrap_or(ExitReason::Normal)))
+    }
+
+    /// Drops the actor, then its tasks and timers: who hears of its end finds nothing of it at work.
+    fn drop_state(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.stage, Stage::Gone) {
+            Stage::Alive(actor, cx) => {
+                let dropped = spared(|| drop(actor));
+                drop(cx);
+                dropped
+            }
+            Stage::Unborn(_) | Stage::Gone => Ok(()),
+        }
     }
 }
 
@@ -281,9 +328,15 @@ impl<A: Actor> Ending<A> {
         Self { node, cell, birth: Some(birth), is_told: false }
     }
 
-    /// How long `init` may take.
-    fn init_timeout(&self) -> Duration {
-        self.birth.as_ref().map_or(SPAWN_TIMEOUT_DEFAULT, |birth| birth.options.timeout)
+    /// Waits for `init`: `None` if its time is up, or who asked for the actor has given up.
+    async fn wait_for(&mut self, init: &mut Initialising<A>) -> Option<Initialised<A>> {
+        let within = self.birth.as_ref().map_or(SPAWN_TIMEOUT_DEFAULT, |b| b.options.timeout);
+        let mut init = timeout(Arc::clone(self.node.timers()), within, init);
+        poll_fn(|task| match Pin::new(&mut init).poll(task) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => self.poll_given_up(task).map(|()| None),
+        })
+        .await
     }
 
     /// Ready when who asked for it here has given up.
@@ -306,11 +359,11 @@ impl<A: Actor> Ending<A> {
     }
 
     /// There is no child: first everything of it is gone, then the asker is told.
-    pub(crate) fn fail(mut self, error: SpawnError, reason: ExitReason) {
+    pub(crate) fn fail(&mut self, (error, reason): Stillborn) {
         self.tell(reason, Some(error));
     }
 
-    fn end(mut self, reason: ExitReason) {
+    fn end(&mut self, reason: ExitReason) {
         self.tell(reason, None);
     }
 

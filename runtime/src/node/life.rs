@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Node;
@@ -15,7 +16,7 @@ use crate::life::birth::Birth;
 use crate::life::cell::{ActorCell, AnyCell, type_name};
 use crate::life::core::End;
 use crate::life::hosting;
-use crate::life::resident::{self, Ending};
+use crate::life::resident::{Ending, Resident};
 use crate::life::spawn::Options;
 use crate::node::names::RegisterError;
 use crate::node::timers::{Ring, TimerKey, moment};
@@ -23,7 +24,7 @@ use crate::panics::discard;
 use crate::pid::{AnyPid, Pid};
 use crate::reason::ExitReason;
 use crate::remote::carrier::LaneKey;
-use crate::remote::sender::Acting;
+use crate::remote::sender::{self, Acting};
 use crate::supervisor::Supervisor;
 
 /// How long actors that no supervisor sees to may take to stop when the node shuts down.
@@ -221,7 +222,8 @@ impl DelayedCast {
 
 /// Actors.
 impl Node {
-    /// Starts an actor here. `birth` hears how its `init` went.
+    /// Starts an actor here. `birth` hears how its `init` went; if that was asked for on this node, the
+    /// first part of `init` is run here and now, on behalf of who is about to wait for it.
     pub(crate) fn start_actor<A: Actor>(&self, args: A::Args, birth: Birth) {
         if self.is_closing() {
             discard(args);
@@ -230,12 +232,17 @@ impl Node {
         let cell = self.add_endpoint(|pid| ActorCell::<A>::new(pid, &birth.options));
         self.0.counters.note_spawned();
         let prepared = self.prepare(&*cell, &birth.options);
-        let ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
+        let by_asker = birth.is_asked_here() && !A::ON_THREAD && self.is_entered();
+        let mut ending = Ending::new(self.clone(), Arc::clone(&cell), birth);
         if let Err(error) = prepared {
-            return ending.fail(error, ExitReason::Normal);
+            return ending.fail((error, ExitReason::Normal));
         }
+        let mut resident = Resident::new(ending, args);
         let serial = cell.core().pid().serial();
-        let life = Acting::new(serial, resident::live(ending, args));
+        if by_asker && sender::begin(serial, || resident.begin()) == Some(false) {
+            return;
+        }
+        let life = Acting::new(serial, resident.live());
         let switch = if A::ON_THREAD {
             hosting::host_on_thread(&self.0.runtime, cell.core().type_name(), life)
         } else {
@@ -244,6 +251,11 @@ impl Node {
         if let Some(switch) = switch {
             cell.core().set_kill_switch(switch);
         }
+    }
+
+    /// Whether this runs in the runtime that its actors run in.
+    fn is_entered(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.0.runtime.id())
     }
 
     /// What an actor has before its `init` runs: its name, and its half of the link.

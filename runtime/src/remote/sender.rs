@@ -28,6 +28,8 @@ mod tests;
 thread_local! {
     /// The serial of the actor whose code this thread runs; 0 if it runs none.
     static ACTOR: Cell<u64> = const { Cell::new(0) };
+    /// Whether it is the beginning of that actor, on behalf of who spawned it.
+    static BEGINS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Hashed before the number of a task or a thread: both are numbered from 1. Numbers, for a text costs
@@ -83,6 +85,27 @@ fn enter(serial: u64) -> Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         ACTOR.set(self.0);
+    }
+}
+
+/// Runs the beginning of an actor on behalf of who spawned it: what it sends is sent by that actor.
+/// Within another beginning it is `None`, and left to a task: a chain of actors, each of which spawns
+/// the next as it begins, would use up the stack.
+pub(crate) fn begin<T>(serial: u64, act: impl FnOnce() -> T) -> Option<T> {
+    if BEGINS.replace(true) {
+        return None;
+    }
+    let _begun = Begun;
+    let _entered = enter(serial);
+    Some(act())
+}
+
+/// A beginning, until it is dropped.
+struct Begun;
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        BEGINS.set(false);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Nodes and actors that the tests share.
 
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use starlings_runtime::{
@@ -204,4 +206,18 @@ impl<'de> serde::Deserialize<'de> for Picky {
             other => Ok(Self(other)),
         }
     }
+}
+
+/// Asks for an actor from a thread outside of the runtime, for which no part of `init` is run at once:
+/// it is under way then, and the child perhaps up.
+pub(crate) fn asked<S: IntoFuture>(spawn: S) -> S::IntoFuture
+where
+    S::IntoFuture: Unpin + Send,
+{
+    let mut spawning = spawn.into_future();
+    let poll =
+        || Pin::new(&mut spawning).poll(&mut Context::from_waker(Waker::noop())).is_pending();
+    let is_pending = std::thread::scope(|scope| scope.spawn(poll).join());
+    assert!(is_pending.expect("polling does not panic"));
+    spawning
 }

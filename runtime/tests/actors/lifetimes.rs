@@ -1,16 +1,13 @@
 //! Ends at every moment of a life, and what an actor holds when it ends.
 
-use std::future::IntoFuture as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use starlings_runtime::{CallError, ExitReason, Node, Pid, RegisterError, SpawnError, Spawning};
 use tokio::sync::Notify;
 
-use crate::fixture::{eventually, node};
+use crate::fixture::{asked, eventually, node};
 use crate::links::bind;
 use crate::puppet::{
     ENDS, End, Puppet, PuppetMethods as _, Script, Seen, both, busy, end, here, links, on, puppet,
@@ -18,10 +15,8 @@ use crate::puppet::{
 };
 
 /// Begins to spawn a puppet with a name, and gives it before its `init` has run.
-async fn begin(node: &Node, first: Script) -> (Spawning<Puppet>, Pid<Puppet>) {
-    let mut spawning = node.spawn::<Puppet>(first).name("young").into_future();
-    let asked = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut spawning).poll(cx))).await;
-    assert!(asked.is_pending());
+fn begin(node: &Node, first: Script) -> (Spawning<Puppet>, Pid<Puppet>) {
+    let spawning = asked(node.spawn::<Puppet>(first).name("young"));
     (spawning, node.pid(&node.whereis("young").unwrap()))
 }
 
@@ -62,7 +57,7 @@ async fn a_kill_and_an_exit_reach_an_init() {
     for (kills, reason) in [(true, ExitReason::Killed), (false, ExitReason::error("enough"))] {
         let node = node("a@h");
         let (first, begun, _gate) = waiting();
-        let (spawning, young) = begin(&node, first).await;
+        let (spawning, young) = begin(&node, first);
         let spawning = tokio::spawn(spawning);
         begun.notified().await;
         let down = node.monitor(&young);
@@ -85,7 +80,7 @@ async fn a_kill_before_the_first_poll_lets_nothing_run() {
         runs.store(true, Ordering::Release);
         Box::pin(async { Ok(()) })
     });
-    let (spawning, young) = begin(&node, first).await;
+    let (spawning, young) = begin(&node, first);
     node.kill(&young);
     no_child(&spawning.await, &node, ExitReason::Killed);
     assert!(!ran.load(Ordering::Acquire));
@@ -96,7 +91,7 @@ async fn a_kill_before_the_first_poll_lets_nothing_run() {
 async fn a_stop_during_init_takes_effect_after_it() {
     let node = node("a@h");
     let (first, begun, gate) = waiting();
-    let (spawning, young) = begin(&node, first).await;
+    let (spawning, young) = begin(&node, first);
     let spawning = tokio::spawn(spawning);
     begun.notified().await;
     node.stop(&young, ExitReason::custom("Moved", ""));
@@ -115,7 +110,7 @@ async fn an_actor_may_end_itself_from_init() {
         cx.stop(ExitReason::custom("Brief", ""));
         Box::pin(async { Ok(()) })
     });
-    let (spawning, young) = begin(&node, first).await;
+    let (spawning, young) = begin(&node, first);
     let down = node.monitor(&young);
     assert_eq!(spawning.await, Ok(young));
     assert_eq!(down.await.reason, ExitReason::custom("Brief", ""));

@@ -1,14 +1,11 @@
 //! The same actors from another node.
 
-use std::future::IntoFuture as _;
-use std::pin::Pin;
-use std::task::Poll;
-
 use starlings_runtime::{CallError, CastError, ExitReason, NodeEvent, Pid, SpawnError};
 
 use crate::bridge::Bridge;
 use crate::fixture::{
-    Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, eventually, node, node_at,
+    Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, asked, eventually, node,
+    node_at,
 };
 
 #[tokio::test]
@@ -215,11 +212,7 @@ async fn a_spawn_that_is_given_up_leaves_no_child() {
     let (a, b) = (node("a@h"), node("b@h"));
     let _bridge = Bridge::between(&a, &b);
     for place in [a.name(), b.name()] {
-        let mut spawning = a.on(place).spawn::<Counter>(0).into_future();
-        // Polled once: the child is asked for, and perhaps up, when the asker goes.
-        let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut spawning).poll(cx))).await;
-        assert!(polled.is_pending());
-        drop(spawning);
+        drop(asked(a.on(place).spawn::<Counter>(0)));
     }
     eventually("nobody is left", async || a.actors_count() + b.actors_count() == 0).await;
 }

@@ -1,14 +1,13 @@
 //! What is left of a spawn that fails, is given up, or is lost with its session: nothing.
 
 use std::future::IntoFuture as _;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use starlings_runtime::{ExitReason, NAME_BYTES_MAX, Node, Pid, SpawnError};
 use tokio::sync::oneshot;
 
-use crate::fixture::{CounterMethods as _, eventually};
+use crate::fixture::{CounterMethods as _, asked, eventually};
 use crate::puppet::{
     End, Places, Puppet, PuppetMethods as _, end, links, puppet, script, trapper, watchers,
 };
@@ -274,13 +273,8 @@ async fn a_spawn_that_is_abandoned_when_the_child_is_up_leaves_nothing_either() 
         let (place, (go, abandons)) = (places.b.name().clone(), oneshot::channel::<()>());
         let bear = script(move |cx| {
             let spawn = cx.node().on(&place).spawn::<Young>(Plan::Be(1)).from(cx);
-            let mut spawning = spawn.linked().monitored().into_future();
+            let spawning = asked(spawn.linked().monitored());
             Box::pin(async move {
-                std::future::poll_fn(|cx| {
-                    assert!(Pin::new(&mut spawning).poll(cx).is_pending());
-                    Poll::Ready(())
-                })
-                .await;
                 let _ = abandons.await;
                 drop(spawning);
                 Ok(())

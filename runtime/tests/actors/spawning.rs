@@ -1,10 +1,89 @@
 //! Spawning on one's own node.
 
+use std::thread::ThreadId;
 use std::time::Duration;
 
-use starlings_runtime::{ExitReason, RegisterError, SpawnError};
+use starlings_runtime::{Cx, ExitReason, Pid, RegisterError, SpawnError, actor};
+use tokio::runtime::{Builder, Handle, Id};
 
-use crate::fixture::{Counter, CounterMethods as _, eventually, node};
+use crate::fixture::{Counter, CounterMethods as _, asked, eventually, node};
+
+/// Spawns the next one as it begins, and waits for it.
+struct Link(u64);
+
+#[actor(crate = starlings_runtime)]
+impl Link {
+    async fn init(left: u64, cx: &mut Cx<Self>) -> starlings_runtime::Result<Self> {
+        let behind = match left.checked_sub(1) {
+            Some(left) => {
+                let next = cx.spawn::<Self>(left).timeout(Duration::from_secs(60));
+                next.await.map_err(ExitReason::error)?.len().await.map_err(ExitReason::error)?
+            }
+            None => 0,
+        };
+        Ok(Self(behind + 1))
+    }
+
+    #[call]
+    fn len(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Notes where its `init` is begun.
+struct Placed(Id, ThreadId);
+
+#[actor(crate = starlings_runtime)]
+impl Placed {
+    async fn init(awaits: bool) -> Self {
+        let begun = std::thread::current().id();
+        if awaits {
+            tokio::task::yield_now().await;
+        }
+        Self(Handle::current().id(), begun)
+    }
+
+    #[call]
+    fn place(&self) -> (Id, ThreadId) {
+        (self.0, self.1)
+    }
+}
+
+#[tokio::test]
+async fn a_long_chain_of_actors_that_spawn_the_next_as_they_begin_fits_on_the_stack() {
+    let node = node("a@h");
+    let last = node.spawn::<Link>(10_000).timeout(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(last.len().await, Ok(10_001));
+}
+
+#[test]
+fn an_init_runs_in_the_runtime_of_its_node_whoever_asks() {
+    let runtime = || Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (own, other, here) = (runtime(), runtime(), std::thread::current().id());
+    let node = own.block_on(async { node("a@h") });
+    let place = async |spawned: Result<Pid<Placed>, _>| spawned.unwrap().place().await.unwrap();
+    for awaits in [false, true] {
+        let spawn = || node.spawn::<Placed>(awaits);
+        let at_once = own.block_on(async { place(spawn().await).await });
+        assert_eq!(at_once, (own.handle().id(), here), "by who asks");
+        let asked_elsewhere = other.block_on(async { place(spawn().await).await });
+        let asked_outside = own.block_on(async { place(asked(spawn()).await).await });
+        for later in [asked_elsewhere, asked_outside] {
+            assert_eq!(later.0, own.handle().id());
+            assert_ne!(later.1, here, "by its own task");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_spawns_without_end_lets_others_run() {
+    let node = node("a@h");
+    let others = tokio::spawn(async {});
+    while !others.is_finished() {
+        let counter = node.spawn::<Counter>(0).await.unwrap();
+        node.stop(&counter, ExitReason::Normal);
+    }
+}
 
 #[tokio::test]
 async fn a_failed_init_leaves_no_child_and_says_why() {
