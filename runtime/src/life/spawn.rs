@@ -68,6 +68,9 @@ impl Default for Options {
 ///
 /// The reply comes before any other signal of the child. On failure there is no child, no link, no
 /// monitor and no `Down`. Source: `erlang:spawn_request/5`.
+///
+/// Awaited in the runtime of the node on which the actor starts, the first part of its `init` runs in
+/// the task that awaits: several that one task awaits together begin one after the other.
 #[must_use = "a spawn does nothing until it is awaited"]
 pub struct Spawn<A: Actor> {
     node: Node,

@@ -1,8 +1,11 @@
 //! A socket and hand-made frames: a length of four bytes, and a postcard message behind it.
 
+mod lives;
+
 use std::time::Instant;
 
 use bytes::Bytes;
+use lives::Tasks;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -27,6 +30,11 @@ enum Frame {
     Put(Bytes),
     Get,
     Sum(u64),
+    Start,
+    Started(u64),
+    Ask(u64),
+    Answer(u64, u64),
+    Stop(u64),
 }
 
 struct Writer {
@@ -123,27 +131,33 @@ pub fn serve() -> child::Result<()> {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             let (socket, _) = listener.accept().await?;
-            sum_up(socket).await
+            answer_all(socket).await
         });
         serve_at(address).await
     })
 }
 
-/// Adds up what comes, and answers with the sum.
-async fn sum_up(socket: TcpStream) -> child::Result<()> {
+/// Adds up what comes, and answers with the sum; starts tasks, and asks them.
+async fn answer_all(socket: TcpStream) -> child::Result<()> {
     let (mut reader, mut writer) = split(socket)?;
-    let mut sum = 0;
+    let (mut sum, mut tasks) = (0, Tasks::default());
     while let Some(frame) = reader.next().await? {
         match frame {
             Frame::Put(payload) => sum += weight(&payload),
-            Frame::Get => {
-                writer.put(&Frame::Sum(sum)).await?;
-                // Requests that came together are answered together.
-                if !reader.has_frame() {
-                    writer.flush().await?;
-                }
+            Frame::Get => writer.put(&Frame::Sum(sum)).await?,
+            Frame::Start => writer.put(&Frame::Started(tasks.start())).await?,
+            Frame::Ask(task) => {
+                let answer = Frame::Answer(task, tasks.ask(task).await?);
+                writer.put(&answer).await?;
             }
-            Frame::Sum(_) => return Err("a sum sent to the server".into()),
+            Frame::Stop(task) => tasks.stop(task),
+            Frame::Sum(_) | Frame::Started(_) | Frame::Answer(..) => {
+                return Err("an answer sent to the server".into());
+            }
+        }
+        // Requests that came together are answered together.
+        if !writer.batch.is_empty() && !reader.has_frame() {
+            writer.flush().await?;
         }
     }
     Ok(())
@@ -164,6 +178,8 @@ pub fn measure(bench: Bench, count: u64) -> child::Result<Figure> {
             Bench::RemoteCast1m => Ok(pair.cast(LARGE_BYTES, count).await?.times(LARGE_BYTES)),
             Bench::RemoteCall => pair.call(count).await,
             Bench::RemoteCall64 => pair.call_pipelined(count).await,
+            Bench::RemoteSpawn => pair.spawn(count, 1).await,
+            Bench::RemoteSpawn64 => pair.spawn(count, CALLERS).await,
             _ => not_measured(Subject::Tokio, bench),
         }
     })
@@ -242,7 +258,7 @@ impl Pair {
     async fn answer(&mut self) -> child::Result<u64> {
         match self.reader.next().await? {
             Some(Frame::Sum(sum)) => Ok(sum),
-            Some(Frame::Put(_) | Frame::Get) | None => Err("no sum from the server".into()),
+            Some(_) | None => Err("no sum from the server".into()),
         }
     }
 }
