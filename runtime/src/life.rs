@@ -4,6 +4,7 @@ pub(crate) mod arrival;
 pub(crate) mod birth;
 pub(crate) mod cell;
 pub(crate) mod core;
+pub(crate) mod ending;
 pub(crate) mod hosting;
 pub(crate) mod postponed;
 pub(crate) mod resident;

@@ -1,7 +1,7 @@
 //! The life of one actor, as the future that its task runs: init, messages, end.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -10,15 +10,12 @@ use crate::actor::context::Cx;
 use crate::actor::info::{Exit, Info};
 use crate::actor::{Actor, Result};
 use crate::error::SpawnError;
-use crate::life::birth::Birth;
-use crate::life::cell::{self, ActorCell, AnyCell};
+use crate::life::cell::{self, ActorCell};
+use crate::life::ending::{Ending, Stillborn};
 use crate::life::postponed::Postponed;
-use crate::life::spawn::SPAWN_TIMEOUT_DEFAULT;
 use crate::message::mailbox::Item;
 use crate::message::queue::Queue;
 use crate::message::trace;
-use crate::node::Node;
-use crate::node::timers::timeout;
 use crate::panics::{caught, spared};
 use crate::reason::ExitReason;
 
@@ -42,9 +39,6 @@ type Initialising<A> = Pin<Box<dyn Future<Output = Initialised<A>> + Send>>;
 
 /// What came of `init`, and the context that it had.
 struct Initialised<A: Actor>(Result<Result<A>>, Cx<A>);
-
-/// Why there is no actor after all, and the reason it ends for.
-type Stillborn = (SpawnError, ExitReason);
 
 impl<A: Actor> Resident<A> {
     pub(crate) fn new(ending: Ending<A>, args: A::Args) -> Self {
@@ -312,103 +306,4 @@ impl<A: Actor> Drop for Counted<'_, A> {
 fn parents_exit<A: Actor>(cell: &ActorCell<A>, info: &Info) -> Option<ExitReason> {
     let exit = info.get::<Exit>().filter(|exit| cell.core().parent() == Some(&exit.pid))?;
     Some(exit.reason.clone())
-}
-
-/// Tells of the actor's birth or failure, and of its end. Dropped without either, the task was
-/// killed.
-pub(crate) struct Ending<A: Actor> {
-    node: Node,
-    cell: Arc<ActorCell<A>>,
-    birth: Option<Birth>,
-    is_told: bool,
-}
-
-impl<A: Actor> Ending<A> {
-    pub(crate) fn new(node: Node, cell: Arc<ActorCell<A>>, birth: Birth) -> Self {
-        Self { node, cell, birth: Some(birth), is_told: false }
-    }
-
-    /// Waits for `init`: `None` if its time is up, or who asked for the actor has given up.
-    async fn wait_for(&mut self, init: &mut Initialising<A>) -> Option<Initialised<A>> {
-        let within = self.birth.as_ref().map_or(SPAWN_TIMEOUT_DEFAULT, |b| b.options.timeout);
-        let mut init = timeout(Arc::clone(self.node.timers()), within, init);
-        poll_fn(|task| match Pin::new(&mut init).poll(task) {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => self.poll_given_up(task).map(|()| None),
-        })
-        .await
-    }
-
-    /// Ready when who asked for it here has given up.
-    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.birth {
-            Some(birth) => birth.poll_given_up(cx),
-            None => Poll::Pending,
-        }
-    }
-
-    /// Its group is joined and the asker is told; or there is no child after all.
-    fn born(&mut self) -> Result<(), SpawnError> {
-        if let Some(group) = self.birth.as_ref().and_then(|birth| birth.options.group.as_ref()) {
-            self.node.join(group, self.cell.core().pid())?;
-        }
-        if let Some(birth) = self.birth.take() {
-            birth.succeed(&self.node, &*self.cell);
-        }
-        Ok(())
-    }
-
-    /// There is no child: first everything of it is gone, then the asker is told.
-    pub(crate) fn fail(&mut self, (error, reason): Stillborn) {
-        self.tell(reason, Some(error));
-    }
-
-    fn end(&mut self, reason: ExitReason) {
-        self.tell(reason, None);
-    }
-
-    /// Once, and not before all tasks of the actor are gone.
-    fn tell(&mut self, reason: ExitReason, error: Option<SpawnError>) {
-        if std::mem::replace(&mut self.is_told, true) {
-            return;
-        }
-        let cell = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-        let grave =
-            Grave { node: self.node.clone(), cell, reason, birth: self.birth.take(), error };
-        if let Some(mut gone) = self.cell.core().take_lingering() {
-            self.node.run(async move {
-                gone.recv().await;
-                drop(grave);
-            });
-        }
-    }
-}
-
-impl<A: Actor> Drop for Ending<A> {
-    fn drop(&mut self) {
-        self.tell(ExitReason::Killed, None);
-    }
-}
-
-/// What is told of an actor's end, when this is dropped: also by a runtime that is shut down.
-struct Grave {
-    node: Node,
-    cell: Arc<dyn AnyCell>,
-    reason: ExitReason,
-    /// Who waits for a child that there is not, and why.
-    birth: Option<Birth>,
-    error: Option<SpawnError>,
-}
-
-impl Drop for Grave {
-    fn drop(&mut self) {
-        let reason = std::mem::replace(&mut self.reason, ExitReason::Normal);
-        if self.node.bury(&*self.cell, self.cell.core().lane(), reason) {
-            self.node.counters().note_exited();
-        }
-        if let Some(birth) = self.birth.take() {
-            let ended = || self.cell.core().ended().unwrap_or(ExitReason::Killed);
-            birth.fail(self.error.take().unwrap_or_else(|| SpawnError::InitFailed(ended())));
-        }
-    }
 }
