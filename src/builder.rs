@@ -9,7 +9,8 @@ use starlings_runtime::{
     RemoteFunction, SpawnError, Spawnable,
 };
 use starlings_transport::{
-    AllowPeers, AutoConnect, Cookie, MembershipConfig, Pipe, StartError, TcpPipe, TransportConfig,
+    AllowPeers, AutoConnect, Compress, Cookie, MembershipConfig, Pipe, StartError, TcpPipe,
+    TransportConfig,
 };
 
 use crate::system;
@@ -37,7 +38,7 @@ impl StartNode for Node {
             gossip: None,
             close_idle: None,
             user_lanes: None,
-            compress_above: None,
+            compress: Compress::default(),
             auto_connect: AutoConnect::Always,
             allow_peers: None,
             peers: Vec::new(),
@@ -62,7 +63,7 @@ pub struct NodeBuilder {
     /// As asked for; what is not asked for depends on gossip.
     close_idle: Option<Option<Duration>>,
     user_lanes: Option<u8>,
-    compress_above: Option<usize>,
+    compress: Compress,
     auto_connect: AutoConnect,
     allow_peers: Option<AllowPeers>,
     peers: Vec<Peer>,
@@ -186,11 +187,11 @@ impl NodeBuilder {
         self
     }
 
-    /// Compresses what goes to other nodes in pieces of so many bytes or more, if they can read that.
-    /// Without this, nothing is. Worth it on networks of up to a few Gbit/s, for what compresses.
+    /// Says what of that which goes to other nodes is compressed, if they can read that. Without this,
+    /// nothing is. Worth it on networks of up to a few Gbit/s, for what compresses.
     #[cfg(feature = "lz4")]
-    pub fn compress_above(mut self, bytes: usize) -> Self {
-        self.compress_above = Some(bytes);
+    pub fn compress(mut self, what: Compress) -> Self {
+        self.compress = what;
         self
     }
 
@@ -292,7 +293,7 @@ impl NodeBuilder {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
             }
             config.user_lanes = self.user_lanes.unwrap_or(config.user_lanes);
-            config.compress_above = self.compress_above;
+            config.compress = self.compress;
             config.auto_connect = self.auto_connect;
             config.allow_peers = self.allow_peers;
             config

@@ -62,7 +62,7 @@ pub use starlings_runtime::{
     SupervisorSpec, TRACE_TARGET, TaskDone, TaskRef, Timeout, TimerRef, Trace, actor, remote, spec,
     spec_on,
 };
-pub use starlings_transport::{AutoConnect, Cookie, MembershipConfig};
+pub use starlings_transport::{AutoConnect, Compress, Cookie, MembershipConfig};
 pub use system::{HeartbeatError, address, set_heartbeat};
 
 #[doc(hidden)]

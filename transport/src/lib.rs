@@ -52,6 +52,7 @@ pub use hub::ADDRESSES_MAX;
 pub use lane::{LANE_BYTES_HARD, LANE_BYTES_SOFT};
 pub use listener::HANDSHAKES_MAX;
 pub use membership::{MembershipConfig, MembershipError};
+pub use pack::Compress;
 pub use pipe::{MemoryNetwork, MemoryPipe, Pipe, TcpPipe};
 pub use session::{BULK_BYTES_HARD, BULK_BYTES_SOFT};
 pub use transport::{AllowPeers, AutoConnect, Spawner, StartError, Transport, TransportConfig};

@@ -9,6 +9,26 @@
 
 use crate::frame::{self, FRAME_BYTES_MAX, HEADER_BYTES};
 
+/// What is compressed on its way to a peer: from how many bytes on, for each kind of lane. Of no use where
+/// messages are compressed or encrypted already, or where the network is faster than lz4, some 1.5 GB/s
+/// for each core. What does not come out smaller goes as it is, and so does all of the control lane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compress {
+    /// On the user lanes: what is written together there, of messages up to 64 KiB. Bytes of a frame's
+    /// body. `None`: nothing.
+    pub messages: Option<usize>,
+    /// On the bulk lane: the parts of longer messages, of up to 64 KiB each. Bytes. `None`: nothing.
+    pub bulk: Option<usize>,
+}
+
+impl Compress {
+    /// From so many bytes on, whatever the lane.
+    #[must_use]
+    pub const fn above(bytes: usize) -> Self {
+        Self { messages: Some(bytes), bulk: Some(bytes) }
+    }
+}
+
 /// Bytes of the size before a packed body.
 const SIZE_BYTES: usize = 4;
 

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::lane::{AppendError, Lane};
-use crate::pack::{UnpackError, unpack};
+use crate::pack::{Compress, UnpackError, unpack};
 use crate::pipe::Connection;
 use crate::proto::handshake::Agreement;
 use crate::proto::peers::{self, SessionKey, Side};
@@ -56,8 +56,7 @@ pub(crate) struct Session {
     user: OnceLock<Weak<dyn User>>,
     /// Whether the peer may send packed frames.
     unpacks: bool,
-    /// From how many bytes on bodies are packed.
-    pack_above: Option<usize>,
+    compress: Compress,
     closed: OnceLock<DownReason>,
     /// The session is closed, or its deadline has come nearer.
     changed: Notify,
@@ -66,8 +65,7 @@ pub(crate) struct Session {
 /// What the node's settings make of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
-    /// From how many bytes on bodies are packed.
-    pub(crate) pack_above: Option<usize>,
+    pub(crate) compress: Compress,
     /// After how long without need it is closed.
     pub(crate) close_idle: Option<Duration>,
 }
@@ -85,7 +83,7 @@ impl Session {
         clock: Clock,
         (side, lanes): (Side, u8),
         agreement: &Agreement,
-        Terms { pack_above, close_idle }: Terms,
+        Terms { compress, close_idle }: Terms,
     ) -> Arc<Self> {
         let Agreement { version, pulses, unpacks, .. } = *agreement;
         let mut state = State::new(clock.now(), lanes, pulses);
@@ -103,7 +101,7 @@ impl Session {
             goodbye: Mutex::default(),
             user: OnceLock::new(),
             unpacks,
-            pack_above: pack_above.filter(|_| unpacks),
+            compress: if unpacks { compress } else { Compress::default() },
             closed: OnceLock::new(),
             changed: Notify::new(),
         })
@@ -217,6 +215,15 @@ impl Session {
             0 => Way::Control,
             lane if lane + 1 == self.lanes.len() => Way::Bulk,
             _ => Way::User,
+        }
+    }
+
+    /// From how many bytes on bodies are packed on such a lane.
+    fn packs_above(&self, way: Way) -> Option<usize> {
+        match way {
+            Way::Control => None,
+            Way::User => self.compress.messages,
+            Way::Bulk => self.compress.bulk,
         }
     }
 

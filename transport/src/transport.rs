@@ -29,6 +29,8 @@ use crate::wire::{LANES_MIN, VERSION_MAX, VERSION_MIN, Versions};
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod connecting;
 #[cfg(test)]
 mod idle;
@@ -300,7 +302,7 @@ pub(crate) async fn open<R: Receiver>(
         pipe,
         spawner: config.spawner.unwrap_or_else(tokio_spawner),
         threads,
-        compress_above: config.compress_above,
+        compress: config.compress,
         close_idle: config.close_idle.map(|after| after.max(CLOSE_IDLE_MIN)),
         auto_connect: config.auto_connect,
         allow_peers: config.allow_peers,

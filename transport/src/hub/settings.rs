@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::Hub;
 use crate::cookie::Cookie;
+use crate::pack::Compress;
 use crate::pipe::Pipe;
 use crate::proto::handshake::Party;
 use crate::proto::session;
@@ -27,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) threads: Threads,
     pub(crate) auto_connect: AutoConnect,
     pub(crate) allow_peers: Option<AllowPeers>,
-    pub(crate) compress_above: Option<usize>,
+    pub(crate) compress: Compress,
     pub(crate) close_idle: Option<Duration>,
 }
 
@@ -39,7 +40,7 @@ impl Settings {
 
     /// What its sessions come with.
     pub(crate) fn terms(&self) -> Terms {
-        Terms { pack_above: self.compress_above, close_idle: self.close_idle }
+        Terms { compress: self.compress, close_idle: self.close_idle }
     }
 }
 

@@ -39,6 +39,7 @@ async fn write_all(
     to: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
     let way = session.way(lane);
+    let above = session.packs_above(way);
     let mut batch = Vec::new();
     let mut waiting = None;
     let mut busy_for = 0;
@@ -46,7 +47,7 @@ async fn write_all(
         match out.take(&mut batch) {
             Some(Work::Write { is_busy }) => {
                 busy_for = if is_busy { BUSY_FOR } else { busy_for.saturating_sub(1) };
-                if let Some(above) = session.pack_above {
+                if let Some(above) = above {
                     pack(&mut batch, above);
                 }
                 to.write_all(&batch).await?;
@@ -62,7 +63,7 @@ async fn write_all(
                     }
                     continue;
                 }
-                match session.pack_above {
+                match above {
                     Some(above) => write_packed(&frames, above, to).await?,
                     None => write_pieces(&frames, to).await?,
                 }

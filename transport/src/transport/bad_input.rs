@@ -30,11 +30,17 @@ async fn raw(net: &Net, node: &Node) -> Connection {
     net.pipe("raw").dial(&node.address).await.unwrap()
 }
 
-fn dialler(cookie: &[u8], session: u64, lost: Option<u64>, lane: u8) -> Dialler {
+pub(super) fn dialler(
+    cookie: &[u8],
+    session: u64,
+    lost: Option<u64>,
+    lane: u8,
+    unpacks: bool,
+) -> Dialler {
     let me = instance("raw@h", 1);
     let pulse = Pulse { heartbeat_ms: 1000, silent_ms: 5000 };
     let (versions, lanes) = (Versions::ALL, LANES_MIN);
-    let party = Party { me: me.clone(), versions, hidden: false, pulse, lanes, unpacks: true };
+    let party = Party { me: me.clone(), versions, hidden: false, pulse, lanes, unpacks };
     let claim = Claim { peer: me, session, lost, lane, lanes };
     let wanted = "a@h".parse().unwrap();
     Dialler::new(party, Cookie::new(cookie), wanted, &claim, vec![], [9; 32])
@@ -42,10 +48,14 @@ fn dialler(cookie: &[u8], session: u64, lost: Option<u64>, lane: u8) -> Dialler 
 
 /// One lane by hand; what the listener refused with, if it did.
 async fn join(net: &Net, node: &Node, cookie: &[u8], lane: u8) -> Result<Connection, Handshake> {
-    join_as(net, node, dialler(cookie, 1, None, lane)).await
+    join_as(net, node, dialler(cookie, 1, None, lane, true)).await
 }
 
-async fn join_as(net: &Net, node: &Node, mut dialler: Dialler) -> Result<Connection, Handshake> {
+pub(super) async fn join_as(
+    net: &Net,
+    node: &Node,
+    mut dialler: Dialler,
+) -> Result<Connection, Handshake> {
     let mut connection = raw(net, node).await;
     greet::send(&mut connection, dialler.hello()).await.unwrap();
     loop {
@@ -192,7 +202,7 @@ async fn unknown_version_is_told_ours() {
     for net in Net::all() {
         let (a, b) = bystanders(&net).await;
         let mut connection = raw(&net, &a).await;
-        let mut hello = dialler(b"secret", 1, None, 0).hello().clone();
+        let mut hello = dialler(b"secret", 1, None, 0, true).hello().clone();
         (hello.preamble.version_min, hello.preamble.version_max) = (8, 9);
         greet::send(&mut connection, &hello).await.unwrap();
         let bytes = greet::receive(&mut connection, Expect::Plain).await.unwrap();
@@ -305,11 +315,11 @@ async fn peer_that_lost_its_session_gets_another_at_once() {
     for net in Net::all() {
         let (a, b) = bystanders(&net).await;
         let _first = session(&net, &a).await;
-        let refused = join_as(&net, &a, dialler(b"secret", 2, None, 0)).await.err();
+        let refused = join_as(&net, &a, dialler(b"secret", 2, None, 0, true)).await.err();
         assert_eq!(refused, Some(Handshake::Refuse(Refusal::AlreadyConnected)));
         let mut second = Vec::new();
         for lane in 0..LANES_MIN {
-            let dialler = dialler(b"secret", 2, Some(1), lane);
+            let dialler = dialler(b"secret", 2, Some(1), lane, true);
             second.push(join_as(&net, &a, dialler).await.unwrap());
         }
         a.sees("the second session", |events| {

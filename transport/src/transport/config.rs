@@ -10,6 +10,7 @@ use starlings_runtime::{BoxFuture, NodeId};
 use super::StartError;
 use crate::cookie::Cookie;
 use crate::membership::MembershipConfig;
+use crate::pack::Compress;
 use crate::wire::{LANES_MAX, LANES_MIN, Pulse, VERSION_MAX};
 
 /// Runs the futures of a transport. The name says what the future is: `listener`, `membership`, `dial`,
@@ -84,11 +85,9 @@ pub struct TransportConfig {
     /// 14; what is outside counts as the nearest. The receiver of a message decides its lane. More of
     /// them use more cores for one peer, and each is a connection of its own. 1.
     pub user_lanes: u8,
-    /// Frames with a body of so many bytes or more are compressed, if the peer can read that. `None`:
-    /// none are. Needs the feature `lz4`, without which it is ignored. Of no use where messages are
-    /// compressed or encrypted already, or where the network is faster than lz4, some 1.5 GB/s for each
-    /// core. `None`.
-    pub compress_above: Option<usize>,
+    /// What is compressed, if the peer can read that. Needs the feature `lz4`, without which it is ignored.
+    /// Nothing.
+    pub compress: Compress,
     /// Threads that handshakes and heartbeats have for themselves, so that actors which block theirs do
     /// not make the node look dead. 0: they share those of the runtime that the transport is started
     /// in, and such actors do. 1.
@@ -136,7 +135,7 @@ impl TransportConfig {
             user_lanes: 1,
             auto_connect: AutoConnect::Always,
             allow_peers: None,
-            compress_above: None,
+            compress: Compress::default(),
             threads: 1,
             close_idle: None,
             connect_timeout: Duration::from_secs(5),

@@ -7,6 +7,7 @@ use starlings_runtime::{DownReason, LaneKey, Outlet, OutletError, Urgency};
 
 use super::TransportConfig;
 use crate::frame::ENVELOPE_BYTES_MAX;
+use crate::pack::Compress;
 use crate::pipe::MemoryNetwork;
 use crate::proto::bulk::MESSAGE_BYTES_MAX;
 use crate::testing::{Event, Net, Node, PATIENCE};
@@ -16,7 +17,7 @@ async fn pair(net: &Net, user_lanes: [u8; 2]) -> (Node, Node) {
         let change = |config: &mut TransportConfig, _: &mut Vec<u8>| {
             config.user_lanes = user_lanes;
             // Without the feature it changes nothing.
-            config.compress_above = Some(1000);
+            config.compress = Compress::above(1000);
         };
         Node::start_as(net, name, 1, change).await
     };
