@@ -21,19 +21,36 @@ pub enum CastError {
     /// There is no session with its node, and none can be made.
     #[error("no connection to {0}")]
     NoConnection(NodeId),
-    /// The message cannot be encoded, is too large for a frame, or its schema is not that of the
-    /// actor at the other end.
+    /// The message cannot be encoded, or its schema is not that of the actor at the other end.
     #[error("bad message: {0}")]
     BadMessage(String),
+    /// Encoded, the message is larger than what a node takes from another one.
+    #[error("{bytes} bytes are more than the {bytes_max} of a message between nodes")]
+    TooLarge {
+        /// Its size. Bytes, with its header.
+        bytes: usize,
+        /// The limit. Lower while its node is being connected to, as it is kept until then.
+        bytes_max: usize,
+    },
 }
 
 impl CastError {
     pub(crate) fn from_outlet(error: OutletError, node: &NodeId) -> Self {
         match error {
             OutletError::Encode(why) => Self::BadMessage(why),
-            OutletError::TooLarge { .. } => Self::BadMessage(error.to_string()),
+            OutletError::TooLarge { bytes, bytes_max } => Self::TooLarge { bytes, bytes_max },
             OutletError::Overloaded => Self::Overloaded,
             OutletError::Closed | OutletError::Idle => Self::NoConnection(node.clone()),
+        }
+    }
+
+    /// What is wrong with the message itself, so that whoever waits for it has to be told: otherwise the
+    /// session is gone, and they know.
+    pub(crate) fn unsendable(self) -> Option<String> {
+        match self {
+            Self::BadMessage(why) => Some(why),
+            Self::TooLarge { .. } => Some(self.to_string()),
+            Self::NoProc | Self::Overloaded | Self::NoConnection(_) => None,
         }
     }
 
@@ -45,6 +62,7 @@ impl CastError {
             Self::Overloaded => "Overloaded",
             Self::NoConnection(_) => "NoConnection",
             Self::BadMessage(_) => "BadMessage",
+            Self::TooLarge { .. } => "TooLarge",
         }
     }
 }
@@ -73,6 +91,16 @@ pub enum CallError {
     /// this was not carried out.
     #[error("bad message: {0}")]
     BadMessage(String),
+    /// Encoded, the call is larger than what a node takes from another one. It was not carried out.
+    /// Known where it is sent, so that it is no answer of another node; a reply that is too large is a
+    /// `BadMessage`.
+    #[error("{bytes} bytes are more than the {bytes_max} of a message between nodes")]
+    TooLarge {
+        /// Its size. Bytes, with its header.
+        bytes: usize,
+        /// The limit. Lower while its node is being connected to, as it is kept until then.
+        bytes_max: usize,
+    },
 }
 
 impl CallError {
@@ -92,6 +120,7 @@ impl CallError {
             Self::NoConnection(_) => "NoConnection",
             Self::Overloaded => "Overloaded",
             Self::BadMessage(_) => "BadMessage",
+            Self::TooLarge { .. } => "TooLarge",
         }
     }
 }
@@ -103,6 +132,7 @@ impl From<CastError> for CallError {
             CastError::Overloaded => Self::Overloaded,
             CastError::NoConnection(node) => Self::NoConnection(node),
             CastError::BadMessage(why) => Self::BadMessage(why),
+            CastError::TooLarge { bytes, bytes_max } => Self::TooLarge { bytes, bytes_max },
         }
     }
 }
@@ -180,6 +210,7 @@ impl From<CastError> for SpawnError {
             CastError::Overloaded => Self::Overloaded,
             CastError::NoConnection(node) => Self::NoConnection(node),
             CastError::BadMessage(why) => Self::BadArguments(why),
+            CastError::TooLarge { .. } => Self::BadArguments(error.to_string()),
         }
     }
 }

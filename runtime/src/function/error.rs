@@ -111,6 +111,7 @@ impl RunError {
         match error {
             CastError::Overloaded => Self::Overloaded,
             CastError::BadMessage(why) => Self::BadArguments(why),
+            CastError::TooLarge { .. } => Self::BadArguments(error.to_string()),
             // Another life of the node took the place of the one that was to run it.
             CastError::NoProc => Self::NoConnection(place.clone()),
             CastError::NoConnection(node) => Self::NoConnection(node),
@@ -126,6 +127,7 @@ impl RunError {
             CallError::Overloaded => Self::Overloaded,
             CallError::Timeout => Self::Timeout,
             CallError::BadMessage(why) => Self::BadOutput(why),
+            CallError::TooLarge { .. } => Self::BadOutput(error.to_string()),
         }
     }
 }

@@ -172,7 +172,7 @@ impl<R: Serialize> RunBack<R> {
                 let header = Header::Reply { call };
                 let mut payload = |out: &mut Vec<u8>| wire::append(&output, out);
                 let sent = peer.send(LaneKey::of_sender(), Urgency::Forced, &header, &mut payload);
-                if let Err(CastError::BadMessage(why)) = sent {
+                if let Some(why) = sent.err().and_then(CastError::unsendable) {
                     refuse(&peer, call, RunError::BadOutput(why));
                 }
             }

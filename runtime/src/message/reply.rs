@@ -166,7 +166,7 @@ impl RemoteReply {
         *back.state.lock() = BackState::Sent;
         let header = Header::Reply { call: back.call };
         let sent = back.peer.send(lane, Urgency::Forced, &header, encode);
-        if let Err(CastError::BadMessage(why)) = sent {
+        if let Some(why) = sent.err().and_then(CastError::unsendable) {
             back.refuse_by(lane, CallError::BadMessage(format!("the reply: {why}")));
         }
     }

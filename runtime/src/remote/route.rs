@@ -106,8 +106,7 @@ impl Kept {
         let bytes = envelope.len();
         if bytes > KEPT_ENVELOPE_BYTES_MAX {
             let bytes_max = KEPT_ENVELOPE_BYTES_MAX;
-            let error = OutletError::TooLarge { bytes, bytes_max };
-            return Err(CastError::BadMessage(error.to_string()));
+            return Err(CastError::TooLarge { bytes, bytes_max });
         }
         let is_full = match urgency {
             Urgency::Refusable => {

@@ -25,4 +25,5 @@ mod scopes;
 mod seed;
 mod services;
 mod shell;
+mod sizes;
 mod versions;
