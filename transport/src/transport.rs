@@ -29,6 +29,8 @@ use crate::wire::{LANES_MIN, VERSION_MAX, VERSION_MIN, Versions};
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod by_hand;
+#[cfg(test)]
 mod compression;
 #[cfg(test)]
 mod connecting;

@@ -4,7 +4,7 @@ use starlings_runtime::NodeId;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use super::bad_input::{dialler, join_as};
+use super::by_hand::{dialler, join_as};
 use crate::frame::{HEADER_BYTES, PACKED, header, put_envelope};
 use crate::pack::{CAN_PACK, Compress, unpack};
 use crate::pipe::{Connection, MemoryNetwork};
