@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 
 use crate::pipe::{MemoryNetwork, Pipe, TcpPipe};
 
@@ -37,7 +36,9 @@ impl Case {
         match &self.handshake {
             Handshake::None => None,
             #[cfg(any(feature = "tls", feature = "websocket"))]
-            Handshake::Tcp => Some(Box::new(TcpStream::connect(place(address)).await.unwrap())),
+            Handshake::Tcp => {
+                Some(Box::new(tokio::net::TcpStream::connect(place(address)).await.unwrap()))
+            }
             #[cfg(feature = "quic")]
             Handshake::Quic(credentials) => {
                 let (credentials, address) = (credentials.clone(), address.to_owned());
