@@ -18,7 +18,7 @@ use starlings_transport::wire::{
 use crate::joined;
 use crate::targets::handshake::{dialler, instance, listener};
 use crate::targets::membership::address;
-use crate::targets::node::facts;
+use crate::targets::node::{facts, function};
 
 fn encoded(message: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -31,7 +31,10 @@ pub fn envelopes() -> Vec<Vec<u8>> {
     let (serial, args, _) = facts();
     let places = 0..4;
     let of = |place| fuzzing::envelopes(serial, place, ("fuzz.counter", args), &encoded(&1_i64));
-    places.flat_map(of).collect()
+    let (name, key) = function();
+    let args = encoded(&(vec![1_i64, -2], Some("no")));
+    let run = fuzzing::run_envelope(name, key, &args);
+    places.flat_map(of).chain([run]).collect()
 }
 
 /// All of them in a row, and each alone.

@@ -98,3 +98,15 @@ pub fn envelopes(
     }
     envelopes
 }
+
+/// The envelope that asks for a run of a function.
+#[must_use]
+pub fn run_envelope(name: &str, key: MethodKey, args: &[u8]) -> Vec<u8> {
+    let request = RunRequest { call: CallRef(9), name: name.to_owned(), key };
+    let mut envelope = Vec::new();
+    match wire::put(&Header::Run(request), &mut envelope) {
+        Ok(()) => envelope.extend_from_slice(args),
+        Err(_) => envelope.clear(),
+    }
+    envelope
+}

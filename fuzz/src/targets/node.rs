@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use starlings_runtime::{
-    BoxFuture, Cx, Down, DownReason, Exit, LaneKey, Node, NodeParts, Outlet, OutletError, Pid,
-    SessionInfo, SessionIngress, Urgency, WireError, actor, method_key,
+    BoxFuture, Cx, Down, DownReason, Exit, LaneKey, MethodKey, Node, NodeParts, Outlet,
+    OutletError, Pid, RemoteFunction, SessionInfo, SessionIngress, Urgency, WireError, actor,
+    method_key, remote,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -50,6 +51,13 @@ impl Counter {
     }
 }
 
+/// A function that other nodes run.
+#[remote(crate = starlings_runtime, name = "fuzz.total")]
+fn total(numbers: Vec<i64>, note: Option<String>) -> Result<i64, String> {
+    let sum = numbers.into_iter().fold(0_i64, i64::wrapping_add);
+    note.map_or(Ok(sum), Err)
+}
+
 /// The other end's, which takes everything.
 #[derive(Debug)]
 struct Sink;
@@ -86,6 +94,7 @@ impl Scene {
     async fn new() -> Self {
         let mut parts = NodeParts::new(instance("a@h"));
         parts.add_spawnable::<Counter>().expect("one type");
+        parts.add_function::<total>().expect("one function");
         let node = parts.start();
         let counter = node.spawn::<Counter>(1).await.expect("a counter");
         node.register("named", &counter).expect("a free name");
@@ -107,6 +116,11 @@ impl Scene {
         assert_eq!(counter.get().await, Ok(1));
         self.node.shutdown().await;
     }
+}
+
+/// The name and the key of the function.
+pub(crate) fn function() -> (&'static str, MethodKey) {
+    (total::NAME, total::key())
 }
 
 /// The first counter's serial, the key of the arguments of a spawn, and a greeting.

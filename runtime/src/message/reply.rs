@@ -142,6 +142,11 @@ impl CallBack {
     }
 
     fn refuse_by(&self, lane: LaneKey, error: CallError) {
+        // Peers that are older than this error could not read it, and it is no answer.
+        let error = match error {
+            CallError::TooLarge { .. } => CallError::BadMessage(error.to_string()),
+            other => other,
+        };
         let header = Header::ReplyError { call: self.call, error };
         let _ = self.peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
     }

@@ -82,7 +82,7 @@ pub struct TransportConfig {
     /// How many heartbeats may be missed before a peer is taken for dead. At least 1. 5.
     pub missed_max: u32,
     /// Lanes for messages that a session with another node may have; the fewer of both ends count. 1 to
-    /// 14; what is outside counts as the nearest. The receiver of a message decides its lane. More of
+    /// 14; what is outside counts as the nearest. The sender of a message decides its lane. More of
     /// them use more cores for one peer, and each is a connection of its own. 1.
     pub user_lanes: u8,
     /// What is compressed, if the peer can read that. Needs the feature `lz4`, without which it is ignored.
