@@ -306,7 +306,8 @@ pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Option<M> {
 pub enum FrameKind {
     /// Envelopes of the runtime, each behind its length as a varint. User lanes.
     Envelopes,
-    /// Nothing but a sign of life. The body is empty. Every lane.
+    /// Nothing but a sign of life. The body is empty. Sent on the control lane, taken
+    /// on every one.
     Heartbeat,
     /// The last frame of a lane. The body is a [`Goodbye`].
     Goodbye,

@@ -143,10 +143,8 @@ impl CallBack {
 
     fn refuse_by(&self, lane: LaneKey, error: CallError) {
         // Peers that are older than this error could not read it, and it is no answer.
-        let error = match error {
-            CallError::TooLarge { .. } => CallError::BadMessage(error.to_string()),
-            other => other,
-        };
+        let is_new = matches!(error, CallError::TooLarge { .. });
+        let error = if is_new { CallError::BadMessage(error.to_string()) } else { error };
         let header = Header::ReplyError { call: self.call, error };
         let _ = self.peer.send(lane, Urgency::Forced, &header, &mut |_| Ok(()));
     }
