@@ -232,3 +232,6 @@ impl Supervisor {
         SupervisorSpec::dynamic()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@
 //! An unlink is acknowledged, as in Erlang's link protocol. Until then the entry stays, so that a link
 //! from the other side that crossed the unlink is not taken for a new one: the other side removes it
 //! when the unlink arrives, and both agree that there is none.
+//!
+//! The exit of a supervised child is held back here from its birth until its supervisor has taken the
+//! report of its start, so that a supervisor never sees the end of somebody before the beginning.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +30,14 @@ pub(crate) struct Bonds {
     /// A pid of each other node that it ever had a bond with.
     bonded: BTreeMap<NodeInstance, AnyPid>,
     traps_exits: bool,
+    /// Boxed, since most actors are no supervisors.
+    held: Option<Box<Held>>,
 }
+
+/// Of whom no exit is to come yet, and the one that came: one for each start of a child that is not
+/// reported.
+#[derive(Debug, Default)]
+struct Held(BTreeMap<AnyPid, Option<Exit>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkState {
@@ -86,6 +96,16 @@ impl Bonds {
     /// Adds a link from this side.
     pub(crate) fn link(&mut self, other: AnyPid) {
         self.links.insert(other, LinkState::Active);
+    }
+
+    /// Holds back the exit of a link with `child` until `release`.
+    pub(crate) fn hold(&mut self, child: AnyPid) {
+        self.held.get_or_insert_default().0.insert(child, None);
+    }
+
+    /// Ends a `hold`: the exit that came meanwhile goes into the mailbox.
+    pub(crate) fn release(&mut self, child: &AnyPid) -> Option<Exit> {
+        self.held.as_mut()?.0.remove(child)?
     }
 
     /// Ends a link from this side, and with it an exit that waits. Whether the other side has to be
@@ -159,6 +179,7 @@ impl Bonds {
     /// is not told.
     pub(crate) fn forget(&mut self, child: &AnyPid, monitor: Option<MonitorRef>) {
         self.links.remove(child);
+        drop(self.release(child));
         if let Some(monitor) = monitor {
             self.monitors.remove(&monitor);
         }
@@ -187,7 +208,12 @@ impl Bonds {
             }
         }
         if self.traps_exits {
-            return Effect::Exit(Exit { pid: from, reason, linked });
+            let holding =
+                self.held.as_mut().filter(|_| linked).and_then(|held| held.0.get_mut(&from));
+            let exit = Exit { pid: from, reason, linked };
+            let Some(held) = holding else { return Effect::Exit(exit) };
+            *held = Some(exit);
+            return Effect::Nothing;
         }
         if linked {
             self.links.remove(&from);
@@ -247,6 +273,7 @@ impl Bonds {
 
     /// The actor has ended: whom to tell. Leaves nothing behind.
     pub(crate) fn take_all(&mut self) -> Farewell {
+        self.held = None;
         // Most actors have none: four empty maps cost a twentieth of a life otherwise.
         if self.is_alone() {
             return Farewell::default();

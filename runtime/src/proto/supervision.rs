@@ -14,7 +14,6 @@
 //! | `restart_intensity`, `departures`, `backoff` | how often, what counts as one with it, and when |
 //! | `requests` | what can be asked for |
 //! | `ending` | giving up, auto-shutdown, and the stop of all children |
-//! | `early_exits` | exits that come before the start is reported |
 //!
 //! Source: OTP `supervisor.erl`; `tests/model` is an independent model of the same rules, and this is
 //! run against it.
@@ -22,7 +21,6 @@
 mod backoff;
 mod children;
 mod departures;
-mod early_exits;
 mod ending;
 mod operations;
 mod requests;
@@ -38,7 +36,6 @@ pub use backoff::Backoff;
 use backoff::Chance;
 pub(crate) use children::{Child, ChildKey, Children, Life};
 use departures::Departures;
-use early_exits::EarlyExits;
 pub(crate) use ending::EndCause;
 use ending::Phase;
 use restart_intensity::RecentRestarts;
@@ -70,7 +67,8 @@ pub(crate) enum Input {
         key: ChildKey,
         error: SpawnError,
     },
-    /// A linked actor ended.
+    /// A linked actor ended. That of a child comes after the report of its start: until that is taken,
+    /// its exit is held back (`proto::bonds`).
     Exited {
         pid: AnyPid,
         reason: ExitReason,
@@ -145,7 +143,6 @@ pub(crate) struct State {
     departures: Departures,
     /// Who waits for a delay.
     alarms: BTreeSet<(Duration, ChildKey)>,
-    early: EarlyExits,
     chance: Chance,
     keys: u64,
 }
@@ -167,7 +164,6 @@ impl State {
             recent: RecentRestarts::new(rules.intensity),
             departures: Departures::new(rules.intensity.period),
             alarms: BTreeSet::new(),
-            early: EarlyExits::default(),
             chance: Chance::new(seed),
             keys: 0,
         }
@@ -237,24 +233,24 @@ impl State {
     }
 
     fn on_exited(&mut self, now: Duration, pid: AnyPid, reason: ExitReason, outbox: &mut Outbox) {
-        let arrived = self.tracks.arrival();
-        let known = self.children.by_pid(&pid);
-        let known = known.and_then(|key| Some((key, self.children.get(key)?.life.clone())));
-        match known {
-            Some((key, Life::Running { since, .. })) => {
+        // Who is not known is none of its children: it linked itself, or was reported as stopped before.
+        let Some(key) = self.children.by_pid(&pid) else { return };
+        match self.children.get(key).map(|child| &child.life) {
+            Some(Life::Running { since, .. }) => {
+                let since = *since;
+                let arrived = self.tracks.arrival();
                 self.children.set_life(key, Life::Ended { pid: pid.clone(), reason, since });
                 self.take(now, arrived, Work::Ended(key, pid), outbox);
             }
-            Some((key, Life::Stopping { .. })) => self.on_stopped(now, key, &pid, outbox),
-            Some((
-                _,
+            Some(Life::Stopping { .. }) => self.on_stopped(now, key, &pid, outbox),
+            Some(
                 Life::Starting
                 | Life::Ended { .. }
                 | Life::Retrying
                 | Life::Waiting { .. }
                 | Life::Stopped,
-            )) => {}
-            None => self.early.keep(self.children.tally().starting, arrived, pid, reason),
+            )
+            | None => {}
         }
     }
 

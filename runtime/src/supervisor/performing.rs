@@ -50,8 +50,13 @@ impl Supervisor {
     /// Hands over what the tasks have reported.
     pub(super) fn take_reports(&mut self, cx: &Cx<Self>) {
         for input in self.reports.take() {
+            let born =
+                if let Input::Started { pid, .. } = &input { Some(pid.clone()) } else { None };
             if self.take_start_report(&input, cx) {
                 self.decide(input, cx);
+            }
+            if let Some(child) = born {
+                cx.release_exit(&child);
             }
         }
     }

@@ -177,24 +177,13 @@ fn intensity_zero_never_restarts() {
 }
 
 #[test]
-fn exit_that_comes_before_the_start_is_reported_counts() {
+fn exit_of_somebody_else_is_nothing_to_a_start_that_is_under_way() {
     let mut run = Run::new(Strategy::OneForOne, 3);
     let key = run.add(child("c", Restart::Permanent));
-    assert_eq!(run.exited(1, panicked()), []);
-    let answer = run.answer(Answer::Started(pid(1)));
-    assert_eq!(run.started(key, 1), [answer, start(key)]);
-}
-
-#[test]
-fn exits_of_strangers_do_not_push_out_that_of_a_child() {
-    let mut run = Run::new(Strategy::OneForOne, 3);
-    let key = run.add(child("c", Restart::Permanent));
-    run.exited(1, panicked());
-    for stranger in 100..10_100 {
-        assert_eq!(run.exited(stranger, panicked()), []);
-    }
-    let answer = run.answer(Answer::Started(pid(1)));
-    assert_eq!(run.started(key, 1), [answer, start(key)]);
+    assert_eq!(run.exited(2, panicked()), []);
+    let answer = run.answer(Answer::Started(pid(2)));
+    assert_eq!(run.started(key, 2), [answer]);
+    assert_eq!(run.life(key), Some(Life::Running { pid: pid(2), since: run.now }));
 }
 
 #[test]

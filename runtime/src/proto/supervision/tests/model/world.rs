@@ -33,6 +33,8 @@ pub(super) struct World<'a> {
     stops: BTreeMap<(Name, Attempt), (ChildKey, bool)>,
     /// Who is alive, whether or not the start was reported.
     alive: BTreeMap<(Name, Attempt), ChildKey>,
+    /// Who has ended before its start was reported: until then its exit is held back.
+    held: BTreeMap<(Name, Attempt), ExitReason>,
     /// Who takes a place on a node, as far as the supervisor has been told.
     placed: BTreeSet<ChildKey>,
     /// Once the supervisor is ending: the latest child that it stopped.
@@ -59,6 +61,7 @@ impl<'a> World<'a> {
             starts: BTreeMap::new(),
             stops: BTreeMap::new(),
             alive: BTreeMap::new(),
+            held: BTreeMap::new(),
             placed: BTreeSet::new(),
             last_stop: None,
             begins: false,
@@ -236,6 +239,7 @@ impl<'a> World<'a> {
     fn complete_start(&mut self, key: ChildKey) {
         let Start { name, attempt, outcome } = self.starts.remove(&key).unwrap();
         self.log.note(Entry::Started(name, attempt, outcome));
+        let held = self.held.remove(&(name, attempt)).filter(|_| outcome == Outcome::Up);
         self.input(match outcome {
             Outcome::Up => Input::Started { key, pid: self.setup.life(name, attempt) },
             Outcome::Ignored => Input::Ignored { key },
@@ -245,6 +249,9 @@ impl<'a> World<'a> {
                 Input::StartFailed { key, error: SpawnError::NoConnection(node) }
             }
         });
+        if let Some(reason) = held {
+            self.exit_for(name, attempt, reason);
+        }
     }
 
     /// The exit and the report of a stop come in either order.
@@ -279,6 +286,10 @@ impl<'a> World<'a> {
     }
 
     fn exit_for(&mut self, name: Name, attempt: Attempt, reason: ExitReason) {
+        if self.is_starting(name, attempt) {
+            self.held.entry((name, attempt)).or_insert(reason);
+            return;
+        }
         self.alive.remove(&(name, attempt));
         self.arrived(Message::Exit(name, attempt, reason.clone()));
         if let Some((_, exited)) = self.stops.get_mut(&(name, attempt)) {
@@ -330,10 +341,11 @@ impl<'a> World<'a> {
         let (name, attempts) = (self.random.below(POOL) as Name, &self.attempts);
         let earlier = attempts.get(&name).map(|most| 1 + self.random.below(*most as usize));
         let life = alive.or_else(|| earlier.map(|attempt| (name, attempt as Attempt)));
-        let is_known = |life: &(Name, Attempt)| {
-            !self.starts.values().any(|start| (start.name, start.attempt) == *life)
-        };
-        life.filter(is_known)
+        life.filter(|(name, attempt)| !self.is_starting(*name, *attempt))
+    }
+
+    fn is_starting(&self, name: Name, attempt: Attempt) -> bool {
+        self.starts.values().any(|start| (start.name, start.attempt) == (name, attempt))
     }
 
     fn arrived(&mut self, message: Message) {
