@@ -1,14 +1,15 @@
 //! The world of a trace: performs the outputs of `State`, and lets things happen.
 
+mod asking;
 mod performing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::super::*;
-use super::log::{Asked, Attempt, Entry, Log, Message, Name, Outcome, Place, Report};
+use super::log::{Attempt, Entry, Log, Message, Name, Outcome, Place, Report};
 use super::random::Random;
-use super::setup::{POOL, Setup, rules};
+use super::setup::{Setup, rules};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -174,9 +175,10 @@ impl<'a> World<'a> {
             0..=5 if !self.alive.is_empty() => self.exit(),
             6..=8 => {
                 self.ask();
-                while !self.setup.one_by_one && !self.is_over() && self.random.one_in(4) {
+                while !self.is_over() && self.asks_more() {
                     self.ask();
                 }
+                self.ask_too_often();
             }
             9 if self.random.one_in(6) => {
                 self.cut_short |= !self.is_ending() && !self.is_quiet();
@@ -296,52 +298,6 @@ impl<'a> World<'a> {
             *exited = true;
         }
         self.input(Input::Exited { pid: self.setup.life(name, attempt), reason });
-    }
-
-    fn ask(&mut self) {
-        let request = self.report.answers.len() as u64 + self.log.steps();
-        let dynamic = self.setup.strategy == Strategy::Dynamic;
-        let name = self.random.below(POOL) as Name;
-        let id = name.to_string();
-        let which = match self.random.below(8) {
-            // By ids a dynamic supervisor can only refuse.
-            6 if dynamic && self.random.one_in(2) => 5,
-            which => which,
-        };
-        let (asked, what) = match which {
-            0..=2 => {
-                let name = if dynamic { self.dynamic_names } else { name };
-                self.dynamic_names += 1;
-                let (key, spec) = (self.state.next_key(), self.setup.pool(name));
-                self.names.insert(key, name);
-                let rules = rules(&spec, self.setup.strategy);
-                (Asked::Add(name), Request::Add(key, rules))
-            }
-            3 | 4 if !dynamic => (Asked::Terminate(name), Request::Terminate(Whom::Id(id))),
-            3..=5 => {
-                let Some((name, attempt)) = self.some_life() else { return };
-                let whom = Whom::Pid(self.setup.life(name, attempt));
-                (Asked::TerminatePid(name, attempt), Request::Terminate(whom))
-            }
-            6 => (Asked::StartAgain(name), Request::StartAgain(id)),
-            _ => (Asked::Delete(name), Request::Delete(id)),
-        };
-        self.arrived(Message::Asked(request, asked));
-        self.input(Input::Asked(RequestId(request), what));
-    }
-
-    /// One whose pid somebody can know, since its start was reported: most are alive.
-    fn some_life(&mut self) -> Option<(Name, Attempt)> {
-        if !self.stops.is_empty() && self.random.one_in(2) {
-            let which = self.random.below(self.stops.len());
-            return self.stops.keys().nth(which).copied();
-        }
-        let which = self.random.below(self.alive.len().max(POOL));
-        let alive = self.alive.keys().nth(which).copied();
-        let (name, attempts) = (self.random.below(POOL) as Name, &self.attempts);
-        let earlier = attempts.get(&name).map(|most| 1 + self.random.below(*most as usize));
-        let life = alive.or_else(|| earlier.map(|attempt| (name, attempt as Attempt)));
-        life.filter(|(name, attempt)| !self.is_starting(*name, *attempt))
     }
 
     fn is_starting(&self, name: Name, attempt: Attempt) -> bool {
