@@ -254,6 +254,11 @@ impl<A: Actor> Cx<A> {
         self.next.get_mut().pop_front()
     }
 
+    /// It reads no events any more: exits are nothing to it.
+    pub(crate) fn ignore_exits(&self) {
+        let _ = self.cell.core().with_bonds(Bonds::ignore_exits);
+    }
+
     /// The start of a supervised child is known: its exit may come.
     pub(crate) fn release_exit(&self, child: &AnyPid) {
         if let Ok(Some(exit)) = self.cell.core().with_bonds(|bonds| bonds.release(child)) {

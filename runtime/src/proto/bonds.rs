@@ -29,7 +29,7 @@ pub(crate) struct Bonds {
     monitors: BTreeMap<MonitorRef, Watch>,
     /// A pid of each other node that it ever had a bond with.
     bonded: BTreeMap<NodeInstance, AnyPid>,
-    traps_exits: bool,
+    on_exit: OnExit,
     /// Boxed, since most actors are no supervisors.
     held: Option<Box<Held>>,
 }
@@ -38,6 +38,18 @@ pub(crate) struct Bonds {
 /// reported.
 #[derive(Debug, Default)]
 struct Held(BTreeMap<AnyPid, Option<Exit>>);
+
+/// What the exit of a link does to an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum OnExit {
+    /// It ends with it, unless that was normal.
+    #[default]
+    Ends,
+    /// It gets an event.
+    Trapped,
+    /// Nothing: nobody reads its events any more.
+    Ignored,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkState {
@@ -85,7 +97,12 @@ pub(crate) struct Farewell {
 
 impl Bonds {
     pub(crate) fn set_trap_exits(&mut self, traps: bool) {
-        self.traps_exits = traps;
+        self.on_exit = if traps { OnExit::Trapped } else { OnExit::Ends };
+    }
+
+    /// Exits are nothing to it from here on. Those linked to it still hear of its end.
+    pub(crate) fn ignore_exits(&mut self) {
+        self.on_exit = OnExit::Ignored;
     }
 
     /// Notes that the node of `other` keeps a note of this actor.
@@ -207,7 +224,7 @@ impl Bonds {
                 Some(LinkState::Exited) | None => return Effect::Nothing,
             }
         }
-        if self.traps_exits {
+        if self.traps_exits() {
             let holding =
                 self.held.as_mut().filter(|_| linked).and_then(|held| held.0.get_mut(&from));
             let exit = Exit { pid: from, reason, linked };
@@ -218,7 +235,8 @@ impl Bonds {
         if linked {
             self.links.remove(&from);
         }
-        if reason.is_normal() { Effect::Nothing } else { Effect::Ends(reason) }
+        let ends = self.on_exit == OnExit::Ends && !reason.is_normal();
+        if ends { Effect::Ends(reason) } else { Effect::Nothing }
     }
 
     /// A down came: an event if the monitor is there and has not fired.
@@ -307,7 +325,7 @@ impl Bonds {
     }
 
     pub(crate) fn traps_exits(&self) -> bool {
-        self.traps_exits
+        self.on_exit == OnExit::Trapped
     }
 
     pub(crate) fn watchers_count(&self) -> usize {

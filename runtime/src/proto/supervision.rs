@@ -14,6 +14,7 @@
 //! | `restart_intensity`, `departures`, `backoff` | how often, what counts as one with it, and when |
 //! | `requests` | what can be asked for |
 //! | `ending` | giving up, auto-shutdown, and the stop of all children |
+//! | `stops` | a machine of its own: how a child is stopped, and when it is killed for being late |
 //!
 //! Source: OTP `supervisor.erl`; `tests/model` is an independent model of the same rules, and this is
 //! run against it.
@@ -27,6 +28,7 @@ mod requests;
 mod restart_intensity;
 mod restarting;
 mod rules;
+mod stops;
 mod tracks;
 
 use std::collections::BTreeSet;
@@ -41,6 +43,7 @@ use ending::Phase;
 use restart_intensity::RecentRestarts;
 pub use rules::{AutoShutdown, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub(crate) use rules::{ChildRules, Rules};
+pub(crate) use stops::{StopInput, StopOutput, Stops};
 use tracks::{Purpose, REQUESTS_WAITING_MAX, Tracks, Work};
 pub(crate) use tracks::{Request, RequestId, Whom};
 
@@ -190,9 +193,10 @@ impl State {
         }
     }
 
-    /// When `Elapsed` is to be said.
+    /// When `Elapsed` is to be said: at once while there are children to stop.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.alarms.first().map(|(at, _)| *at)
+        let at_once = self.has_more_to_stop().then_some(Duration::ZERO);
+        at_once.or_else(|| self.alarms.first().map(|(at, _)| *at))
     }
 
     pub(crate) fn children(&self) -> &Children {
@@ -255,6 +259,9 @@ impl State {
     }
 
     fn on_elapsed(&mut self, now: Duration, outbox: &mut Outbox) {
+        if self.has_more_to_stop() {
+            return self.end_next(None, outbox);
+        }
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, key));
             let arrived = self.tracks.arrival();

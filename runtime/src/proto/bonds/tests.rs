@@ -243,3 +243,16 @@ fn newborn_is_told_of_the_end_of_its_supervisor() {
     assert_eq!(bonds.take_all().links, std::slice::from_ref(&child));
     assert_eq!(bonds.release(&child), None);
 }
+
+#[test]
+fn exits_that_are_ignored_leave_nothing_behind_and_links_that_stand_hear_of_the_end() {
+    let (ended, lives) = (pid("a@h", 1), pid("a@h", 2));
+    let mut bonds = with_newborn(&ended);
+    bonds.link(lives.clone());
+    bonds.ignore_exits();
+    for linked in [true, false] {
+        assert_eq!(bonds.handle(&me(), exit(&ended, ExitReason::Killed, linked)), Effect::Nothing);
+    }
+    assert_eq!((bonds.release(&ended), bonds.links.len()), (None, 1));
+    assert_eq!(bonds.take_all().links, [lives]);
+}
