@@ -1,9 +1,9 @@
 //! Supervisors: actors that start, restart and stop their children.
 //!
 //! What to do is decided in `proto::supervision`; this actor does it (`performing`). Starts
-//! (`starting`) and stops (`stopping`) run as tasks of their own that report back (`reports`), so
-//! that the supervisor answers while they take their time. In `init` and `terminate` it waits for
-//! those reports itself.
+//! (`starting`) run as tasks of their own; who is to stop is watched and asked (`stopping`). Both
+//! report back (`reports`), so that the supervisor answers while they take their time. In `init` and
+//! `terminate` it waits for those reports itself.
 
 mod adding;
 mod adopted;
@@ -25,11 +25,12 @@ use tokio::time::Instant;
 use crate::actor::Result;
 use crate::actor::context::Cx;
 use crate::actor::info::{Event, Exit, Info};
+use crate::bond::monitor::Ear;
 use crate::message::reply::Reply;
 use crate::node::alarm::Alarm;
 use crate::pid::AnyPid;
 use crate::proto::supervision::{
-    ChildError, ChildKey, Input, Request, RequestId, Rules, Shutdown, State, Whom,
+    ChildError, ChildKey, Input, Request, RequestId, Rules, Shutdown, State, Stops, Whom,
 };
 use crate::reason::ExitReason;
 use adding::AddChild;
@@ -52,11 +53,16 @@ pub struct Supervisor {
     reports: Reports,
     /// How to give up the starts that are under way.
     cancels: BTreeMap<ChildKey, oneshot::Sender<Shutdown>>,
+    stops: Stops,
+    /// Hears of the ends of those that are being stopped; there from the first stop on.
+    ear: Option<Ear>,
     /// Who waits for an answer.
     asking: BTreeMap<RequestId, Asker>,
     requests: u64,
     /// Rings at the deadline of the decisions.
     alarm: Alarm,
+    /// When it rings, unless it has.
+    rings_at: Option<Instant>,
     ended: Option<ExitReason>,
 }
 
@@ -81,9 +87,12 @@ impl Supervisor {
             started: Instant::now(),
             reports: Reports::new(cx.pid().into()),
             cancels: BTreeMap::new(),
+            stops: Stops::default(),
+            ear: None,
             asking: BTreeMap::new(),
             requests: 0,
             alarm: Alarm::default(),
+            rings_at: None,
             ended: None,
         };
         let strategy = spec.rules.strategy;
@@ -169,12 +178,13 @@ impl Supervisor {
 
     #[info]
     fn reported(&mut self, _reported: Reported, cx: &mut Cx<Self>) {
+        self.reports.note_read();
         self.take_reports(cx);
     }
 
     #[info]
     fn elapsed(&mut self, _elapsed: Elapsed, cx: &mut Cx<Self>) {
-        self.decide(Input::Elapsed, cx);
+        self.rang(cx);
     }
 
     #[info]
@@ -186,6 +196,8 @@ impl Supervisor {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<Self>) {
+        // Nobody reads the mailbox here, and there may be very many.
+        cx.ignore_exits();
         self.decide(Input::End(reason.clone()), cx);
         self.end(cx).await;
     }
@@ -232,3 +244,6 @@ impl Supervisor {
         SupervisorSpec::dynamic()
     }
 }
+
+#[cfg(test)]
+mod tests;

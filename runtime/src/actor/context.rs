@@ -254,6 +254,18 @@ impl<A: Actor> Cx<A> {
         self.next.get_mut().pop_front()
     }
 
+    /// It reads no events any more: exits are nothing to it.
+    pub(crate) fn ignore_exits(&self) {
+        let _ = self.cell.core().with_bonds(Bonds::ignore_exits);
+    }
+
+    /// The start of a supervised child is known: its exit may come.
+    pub(crate) fn release_exit(&self, child: &AnyPid) {
+        if let Ok(Some(exit)) = self.cell.core().with_bonds(|bonds| bonds.release(child)) {
+            self.cell.mailbox.push_info(Info::new(Queued(exit)));
+        }
+    }
+
     /// An event from the mailbox as the actor sees it, unless its link, monitor, timer or task was given
     /// up while it waited.
     pub(crate) fn unwrap(&self, info: Info) -> Option<Info> {

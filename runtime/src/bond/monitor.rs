@@ -31,11 +31,8 @@ use crate::remote::pause::ReceiverKey;
 /// Cancel safe: it may be polled again after any number of timeouts.
 #[must_use = "it does nothing but resolve"]
 pub struct Monitor {
-    node: Node,
-    cell: Arc<Watcher>,
+    ear: Ear,
     down: oneshot::Receiver<Down>,
-    /// Of who made it: where it is dropped, perhaps by another, its end must not overtake it.
-    lane: LaneKey,
 }
 
 impl Node {
@@ -44,17 +41,52 @@ impl Node {
     pub fn monitor(&self, pid: &impl AsRef<AnyPid>) -> Monitor {
         let (sender, down) = oneshot::channel();
         let slot = Mutex::new(Some(sender));
-        let cell = self.add_endpoint(|pid| Watcher {
-            core: Core::new(pid, "monitor", &Options::default()),
-            slot,
+        let ear = Ear::new(self, move |down| {
+            if let Some(sender) = slot.lock().take() {
+                let _ = sender.send(down);
+            }
         });
-        let (target, monitor) = (self.bind(pid.as_ref()), self.next_monitor());
-        let watcher = cell.core.pid().clone();
-        let _ = cell.core.with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
-        self.bond(&watcher, &target);
-        let lane = LaneKey::of_sender();
-        self.signal_by(lane, &target, Signal::Monitor { watcher, monitor });
-        Monitor { node: self.clone(), cell, down, lane }
+        ear.monitor(pid.as_ref());
+        Monitor { ear, down }
+    }
+}
+
+/// Hears of the ends of actors, any number of them. Dropping it demonitors.
+pub(crate) struct Ear {
+    node: Node,
+    cell: Arc<dyn AnyCell>,
+    /// Of who made it: where it is dropped, perhaps by another, its end must not overtake it.
+    lane: LaneKey,
+}
+
+impl Ear {
+    /// `hear` is called on the thread that tells of an end, and must not block.
+    pub(crate) fn new(node: &Node, hear: impl Fn(Down) + Send + Sync + 'static) -> Self {
+        let core = |pid| Core::new(pid, "monitor", &Options::default());
+        let cell = node.add_endpoint(|pid| Watcher { core: core(pid), hear });
+        Self { node: node.clone(), cell, lane: LaneKey::of_sender() }
+    }
+
+    /// Watches one more actor: exactly one [`Down`] comes.
+    pub(crate) fn monitor(&self, pid: &AnyPid) {
+        let (target, monitor) = (self.node.bind(pid), self.node.next_monitor());
+        let core = self.cell.core();
+        let watcher = core.pid().clone();
+        let _ = core.with_bonds(|bonds| bonds.monitor(monitor, target.clone()));
+        self.node.bond(&watcher, &target);
+        self.node.signal_by(self.lane, &target, Signal::Monitor { watcher, monitor });
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.node.bury(&*self.cell, self.lane, ExitReason::Normal);
+    }
+}
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ear").field(self.cell.core().pid()).finish()
     }
 }
 
@@ -70,26 +102,25 @@ impl Future for Monitor {
     }
 }
 
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        self.node.bury(&*self.cell, self.lane, ExitReason::Normal);
-    }
-}
-
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Monitor").field(self.cell.core.pid()).finish()
+        f.debug_tuple("Monitor").field(self.ear.cell.core().pid()).finish()
     }
 }
 
-/// What stands in the pid table for a [`Monitor`].
-#[derive(Debug)]
-struct Watcher {
+/// What stands in the pid table for an [`Ear`].
+struct Watcher<F> {
     core: Core,
-    slot: Mutex<Option<oneshot::Sender<Down>>>,
+    hear: F,
 }
 
-impl AnyCell for Watcher {
+impl<F> fmt::Debug for Watcher<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watcher").field(&self.core).finish()
+    }
+}
+
+impl<F: Fn(Down) + Send + Sync + 'static> AnyCell for Watcher<F> {
     fn core(&self) -> &Core {
         &self.core
     }
@@ -112,10 +143,9 @@ impl AnyCell for Watcher {
     fn deliver_here(&self, _: Source<'_>, _: Cast<'_>) {}
 
     fn push_info(&self, info: Info) {
-        if let Ok(down) = info.downcast::<Down>()
-            && let Some(sender) = self.slot.lock().take()
-        {
-            let _ = sender.send(down);
+        if let Ok(down) = info.downcast::<Down>() {
+            let _ = self.core.with_bonds(|bonds| bonds.take_down(down.monitor));
+            (self.hear)(down);
         }
     }
 

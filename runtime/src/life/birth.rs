@@ -141,6 +141,9 @@ pub(crate) fn bind_parent(node: &Node, options: &Options, child: &AnyPid) {
             if options.link {
                 bonds.link(child.clone());
             }
+            if options.supervised {
+                bonds.hold(child.clone());
+            }
             if let Some(monitor) = options.monitor {
                 bonds.monitor(monitor, child.clone());
             }

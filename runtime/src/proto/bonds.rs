@@ -7,6 +7,9 @@
 //! An unlink is acknowledged, as in Erlang's link protocol. Until then the entry stays, so that a link
 //! from the other side that crossed the unlink is not taken for a new one: the other side removes it
 //! when the unlink arrives, and both agree that there is none.
+//!
+//! The exit of a supervised child is held back here from its birth until its supervisor has taken the
+//! report of its start, so that a supervisor never sees the end of somebody before the beginning.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +29,26 @@ pub(crate) struct Bonds {
     monitors: BTreeMap<MonitorRef, Watch>,
     /// A pid of each other node that it ever had a bond with.
     bonded: BTreeMap<NodeInstance, AnyPid>,
-    traps_exits: bool,
+    on_exit: OnExit,
+    /// Boxed, since most actors are no supervisors.
+    held: Option<Box<Held>>,
+}
+
+/// Of whom no exit is to come yet, and the one that came: one for each start of a child that is not
+/// reported.
+#[derive(Debug, Default)]
+struct Held(BTreeMap<AnyPid, Option<Exit>>);
+
+/// What the exit of a link does to an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum OnExit {
+    /// It ends with it, unless that was normal.
+    #[default]
+    Ends,
+    /// It gets an event.
+    Trapped,
+    /// Nothing: nobody reads its events any more.
+    Ignored,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +97,12 @@ pub(crate) struct Farewell {
 
 impl Bonds {
     pub(crate) fn set_trap_exits(&mut self, traps: bool) {
-        self.traps_exits = traps;
+        self.on_exit = if traps { OnExit::Trapped } else { OnExit::Ends };
+    }
+
+    /// Exits are nothing to it from here on. Those linked to it still hear of its end.
+    pub(crate) fn ignore_exits(&mut self) {
+        self.on_exit = OnExit::Ignored;
     }
 
     /// Notes that the node of `other` keeps a note of this actor.
@@ -86,6 +113,16 @@ impl Bonds {
     /// Adds a link from this side.
     pub(crate) fn link(&mut self, other: AnyPid) {
         self.links.insert(other, LinkState::Active);
+    }
+
+    /// Holds back the exit of a link with `child` until `release`.
+    pub(crate) fn hold(&mut self, child: AnyPid) {
+        self.held.get_or_insert_default().0.insert(child, None);
+    }
+
+    /// Ends a `hold`: the exit that came meanwhile goes into the mailbox.
+    pub(crate) fn release(&mut self, child: &AnyPid) -> Option<Exit> {
+        self.held.as_mut()?.0.remove(child)?
     }
 
     /// Ends a link from this side, and with it an exit that waits. Whether the other side has to be
@@ -159,6 +196,7 @@ impl Bonds {
     /// is not told.
     pub(crate) fn forget(&mut self, child: &AnyPid, monitor: Option<MonitorRef>) {
         self.links.remove(child);
+        drop(self.release(child));
         if let Some(monitor) = monitor {
             self.monitors.remove(&monitor);
         }
@@ -186,13 +224,19 @@ impl Bonds {
                 Some(LinkState::Exited) | None => return Effect::Nothing,
             }
         }
-        if self.traps_exits {
-            return Effect::Exit(Exit { pid: from, reason, linked });
+        if self.traps_exits() {
+            let holding =
+                self.held.as_mut().filter(|_| linked).and_then(|held| held.0.get_mut(&from));
+            let exit = Exit { pid: from, reason, linked };
+            let Some(held) = holding else { return Effect::Exit(exit) };
+            *held = Some(exit);
+            return Effect::Nothing;
         }
         if linked {
             self.links.remove(&from);
         }
-        if reason.is_normal() { Effect::Nothing } else { Effect::Ends(reason) }
+        let ends = self.on_exit == OnExit::Ends && !reason.is_normal();
+        if ends { Effect::Ends(reason) } else { Effect::Nothing }
     }
 
     /// A down came: an event if the monitor is there and has not fired.
@@ -247,6 +291,7 @@ impl Bonds {
 
     /// The actor has ended: whom to tell. Leaves nothing behind.
     pub(crate) fn take_all(&mut self) -> Farewell {
+        self.held = None;
         // Most actors have none: four empty maps cost a twentieth of a life otherwise.
         if self.is_alone() {
             return Farewell::default();
@@ -280,7 +325,7 @@ impl Bonds {
     }
 
     pub(crate) fn traps_exits(&self) -> bool {
-        self.traps_exits
+        self.on_exit == OnExit::Trapped
     }
 
     pub(crate) fn watchers_count(&self) -> usize {

@@ -14,7 +14,7 @@
 //! | `restart_intensity`, `departures`, `backoff` | how often, what counts as one with it, and when |
 //! | `requests` | what can be asked for |
 //! | `ending` | giving up, auto-shutdown, and the stop of all children |
-//! | `early_exits` | exits that come before the start is reported |
+//! | `stops` | a machine of its own: how a child is stopped, and when it is killed for being late |
 //!
 //! Source: OTP `supervisor.erl`; `tests/model` is an independent model of the same rules, and this is
 //! run against it.
@@ -22,13 +22,13 @@
 mod backoff;
 mod children;
 mod departures;
-mod early_exits;
 mod ending;
 mod operations;
 mod requests;
 mod restart_intensity;
 mod restarting;
 mod rules;
+mod stops;
 mod tracks;
 
 use std::collections::BTreeSet;
@@ -38,12 +38,12 @@ pub use backoff::Backoff;
 use backoff::Chance;
 pub(crate) use children::{Child, ChildKey, Children, Life};
 use departures::Departures;
-use early_exits::EarlyExits;
 pub(crate) use ending::EndCause;
 use ending::Phase;
 use restart_intensity::RecentRestarts;
 pub use rules::{AutoShutdown, ChildError, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub(crate) use rules::{ChildRules, Rules};
+pub(crate) use stops::{StopInput, StopOutput, Stops};
 use tracks::{Purpose, REQUESTS_WAITING_MAX, Tracks, Work};
 pub(crate) use tracks::{Request, RequestId, Whom};
 
@@ -70,7 +70,8 @@ pub(crate) enum Input {
         key: ChildKey,
         error: SpawnError,
     },
-    /// A linked actor ended.
+    /// A linked actor ended. That of a child comes after the report of its start: until that is taken,
+    /// its exit is held back (`proto::bonds`).
     Exited {
         pid: AnyPid,
         reason: ExitReason,
@@ -145,7 +146,6 @@ pub(crate) struct State {
     departures: Departures,
     /// Who waits for a delay.
     alarms: BTreeSet<(Duration, ChildKey)>,
-    early: EarlyExits,
     chance: Chance,
     keys: u64,
 }
@@ -167,7 +167,6 @@ impl State {
             recent: RecentRestarts::new(rules.intensity),
             departures: Departures::new(rules.intensity.period),
             alarms: BTreeSet::new(),
-            early: EarlyExits::default(),
             chance: Chance::new(seed),
             keys: 0,
         }
@@ -194,9 +193,10 @@ impl State {
         }
     }
 
-    /// When `Elapsed` is to be said.
+    /// When `Elapsed` is to be said: at once while there are children to stop.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.alarms.first().map(|(at, _)| *at)
+        let at_once = self.has_more_to_stop().then_some(Duration::ZERO);
+        at_once.or_else(|| self.alarms.first().map(|(at, _)| *at))
     }
 
     pub(crate) fn children(&self) -> &Children {
@@ -237,28 +237,31 @@ impl State {
     }
 
     fn on_exited(&mut self, now: Duration, pid: AnyPid, reason: ExitReason, outbox: &mut Outbox) {
-        let arrived = self.tracks.arrival();
-        let known = self.children.by_pid(&pid);
-        let known = known.and_then(|key| Some((key, self.children.get(key)?.life.clone())));
-        match known {
-            Some((key, Life::Running { since, .. })) => {
+        // Who is not known is none of its children: it linked itself, or was reported as stopped before.
+        let Some(key) = self.children.by_pid(&pid) else { return };
+        match self.children.get(key).map(|child| &child.life) {
+            Some(Life::Running { since, .. }) => {
+                let since = *since;
+                let arrived = self.tracks.arrival();
                 self.children.set_life(key, Life::Ended { pid: pid.clone(), reason, since });
                 self.take(now, arrived, Work::Ended(key, pid), outbox);
             }
-            Some((key, Life::Stopping { .. })) => self.on_stopped(now, key, &pid, outbox),
-            Some((
-                _,
+            Some(Life::Stopping { .. }) => self.on_stopped(now, key, &pid, outbox),
+            Some(
                 Life::Starting
                 | Life::Ended { .. }
                 | Life::Retrying
                 | Life::Waiting { .. }
                 | Life::Stopped,
-            )) => {}
-            None => self.early.keep(self.children.tally().starting, arrived, pid, reason),
+            )
+            | None => {}
         }
     }
 
     fn on_elapsed(&mut self, now: Duration, outbox: &mut Outbox) {
+        if self.has_more_to_stop() {
+            return self.end_next(None, outbox);
+        }
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, key));
             let arrived = self.tracks.arrival();

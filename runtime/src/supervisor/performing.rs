@@ -1,13 +1,17 @@
 //! The driver of `proto::supervision`: hands it inputs and performs what comes out.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::adopted::Adopted;
 use super::child::ChildSpec;
-use super::reports::Kind;
-use super::stopping::stop;
+use super::reports::Report;
 use super::{Asker, Supervisor, tell};
 use crate::actor::context::Cx;
 use crate::node::Node;
-use crate::proto::supervision::{ChildKey, EndCause, Input, Output, Request, RequestId};
+use crate::node::timers::moment;
+use crate::proto::supervision::{ChildKey, EndCause, Input, Output, Request, RequestId, StopInput};
 
 /// The moment that the decisions wait for has come.
 #[derive(Debug)]
@@ -47,29 +51,78 @@ impl Supervisor {
         self.set_alarm(cx);
     }
 
-    /// Hands over what the tasks have reported.
+    /// Hands over what was reported.
     pub(super) fn take_reports(&mut self, cx: &Cx<Self>) {
-        for input in self.reports.take() {
-            if self.take_start_report(&input, cx) {
-                self.decide(input, cx);
+        for report in self.reports.take() {
+            match report {
+                Report::Ended(pid) => self.decide_stop(StopInput::Ended(pid), cx),
+                Report::Start(input) => {
+                    let started = if let Input::Started { pid, .. } = &input {
+                        Some(pid.clone())
+                    } else {
+                        None
+                    };
+                    if self.take_start_report(&input, cx) {
+                        self.decide(input, cx);
+                    }
+                    if let Some(child) = started {
+                        cx.release_exit(&child);
+                    }
+                }
             }
         }
     }
 
-    /// Waits for reports until all children that it begins with are up; or until it has ended.
+    /// Waits for reports and deadlines until all children that it begins with are up; or until it has
+    /// ended.
     pub(super) async fn begin(&mut self, cx: &Cx<Self>) {
         while !self.state.has_begun() && !self.state.has_ended() {
-            self.reports.wait().await;
-            self.take_reports(cx);
+            self.wait(cx).await;
         }
     }
 
-    /// Waits for reports until all children have ended.
+    /// Waits for reports and deadlines until all children have ended.
     pub(super) async fn end(&mut self, cx: &Cx<Self>) {
         while !self.state.has_ended() {
-            self.reports.wait().await;
-            self.take_reports(cx);
+            self.wait(cx).await;
         }
+    }
+
+    async fn wait(&mut self, cx: &Cx<Self>) {
+        match self.deadline() {
+            Some(_) if self.is_due() => tokio::task::yield_now().await,
+            Some(at) => drop(tokio::time::timeout_at(at, self.reports.wait()).await),
+            None => self.reports.wait().await,
+        }
+        self.take_reports(cx);
+        self.ring(cx);
+    }
+
+    /// The alarm has rung: does what is due. If that is very much, another turn for it comes behind what
+    /// has come meanwhile.
+    pub(super) fn rang(&mut self, cx: &Cx<Self>) {
+        self.rings_at = None;
+        self.ring(cx);
+        self.set_alarm(cx);
+        if self.is_due() {
+            let _ = tell(self.reports.supervisor(), Elapsed);
+        }
+    }
+
+    /// Does what is due, or the first part of very much.
+    fn ring(&mut self, cx: &Cx<Self>) {
+        let now = self.started.elapsed();
+        let is_due = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= now);
+        if is_due(self.state.deadline()) {
+            self.decide(Input::Elapsed, cx);
+        }
+        if is_due(self.stops.deadline()) {
+            self.decide_stop(StopInput::Elapsed, cx);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.deadline().is_some_and(|at| at <= Instant::now())
     }
 
     fn perform(&mut self, output: Output, cx: &Cx<Self>) {
@@ -80,22 +133,7 @@ impl Supervisor {
                     let _ = cancel.send(shutdown);
                 }
             }
-            Output::Stop { key, pid, shutdown } => {
-                let reporter = self.reports.of(key, Kind::Stop(pid.clone()));
-                let (node, supervisor) = (cx.node().clone(), cx.pid());
-                let child = self.id_of(key).map(ToOwned::to_owned);
-                cx.node().run(async move {
-                    let late = || {
-                        let node = node.name();
-                        tracing::warn!(
-                            %node, %supervisor, child, %pid,
-                            "killed: it did not stop in time"
-                        );
-                    };
-                    stop(&node, &pid, shutdown, late).await;
-                    reporter.stopped();
-                });
-            }
+            Output::Stop { key, pid, shutdown } => self.stop_child(key, pid, shutdown, cx),
             Output::Forget { key } => {
                 self.give_place_back(key);
                 if let Some(adopted) = self.specs.remove(&key) {
@@ -123,9 +161,20 @@ impl Supervisor {
         self.state.children().get(key).is_some_and(|child| child.life.takes_a_place())
     }
 
-    /// Has the deadline of the decisions said to this actor.
-    fn set_alarm(&self, cx: &Cx<Self>) {
-        let (at, me) = (self.state.deadline().map(|at| self.started + at), cx.pid());
+    /// When something is due, of the decisions and of the stops.
+    fn deadline(&self) -> Option<Instant> {
+        let first = self.state.deadline().into_iter().chain(self.stops.deadline()).min();
+        first.map(|at| moment(self.started, at))
+    }
+
+    /// Has the deadline said to this actor. One that has moved away is found out when it rings: with many
+    /// stops under way it moves with each end.
+    pub(super) fn set_alarm(&mut self, cx: &Cx<Self>) {
+        let (at, me) = (self.deadline(), cx.pid());
+        if at.is_some() && self.rings_at.is_some_and(|set| at >= Some(set)) {
+            return;
+        }
+        self.rings_at = at;
         self.alarm.set(cx.node(), at, move || {
             let _ = tell(me.any(), Elapsed);
         });

@@ -12,7 +12,6 @@ use super::adopted::Adopted;
 use super::child::Birthplace;
 use super::handover::Slot;
 use super::placement::Place;
-use super::reports::Kind;
 use crate::actor::context::Cx;
 use crate::error::SpawnError;
 use crate::identity::NodeId;
@@ -26,7 +25,7 @@ impl Supervisor {
         self.give_place_back(key);
         match self.find_place(key, cx) {
             Ok(place) => self.start_at(key, place, cx),
-            Err(error) => self.reports.of(key, Kind::Start).started(Err(error)),
+            Err(error) => self.reports.of(key).started(Err(error)),
         }
     }
 
@@ -98,7 +97,7 @@ impl Supervisor {
     }
 
     fn start_at(&mut self, key: ChildKey, place: Option<NodeId>, cx: &Cx<Self>) {
-        let reporter = self.reports.of(key, Kind::Start);
+        let reporter = self.reports.of(key);
         let Some(adopted) = self.specs.get_mut(&key) else { return };
         let birth = Birthplace {
             node: cx.node().clone(),

@@ -174,3 +174,85 @@ fn the_end_tells_everyone_once() {
     assert_eq!(farewell, expected);
     assert_eq!(bonds.take_all(), Farewell::default());
 }
+
+/// A link with a child whose birth its supervisor has not heard of.
+fn with_newborn(child: &AnyPid) -> Bonds {
+    let mut bonds = Bonds::default();
+    bonds.set_trap_exits(true);
+    bonds.link(child.clone());
+    bonds.hold(child.clone());
+    bonds
+}
+
+#[test]
+fn exit_of_a_newborn_is_held_back_until_its_birth_is_known() {
+    let (child, stranger) = (pid("a@h", 1), pid("a@h", 2));
+    let mut bonds = with_newborn(&child);
+    bonds.handle(&me(), Signal::Link { from: stranger.clone() });
+    let ended = exit(&child, ExitReason::Killed, true);
+    assert_eq!(bonds.handle(&me(), ended.clone()), Effect::Nothing);
+    assert_eq!(bonds.handle(&me(), ended), Effect::Nothing);
+    assert!(is_trapped(&bonds.handle(&me(), exit(&stranger, ExitReason::Killed, true))));
+    let held = Exit { pid: child.clone(), reason: ExitReason::Killed, linked: true };
+    assert_eq!(bonds.release(&child), Some(held));
+    assert_eq!(bonds.release(&child), None);
+    assert!(bonds.take_exit(&child), "it is as one that has just come");
+}
+
+#[test]
+fn newborn_that_lives_is_a_link_like_others_once_its_birth_is_known() {
+    let child = pid("a@h", 1);
+    let mut bonds = with_newborn(&child);
+    assert_eq!(bonds.release(&child), None);
+    assert!(is_trapped(&bonds.handle(&me(), exit(&child, ExitReason::Killed, true))));
+}
+
+#[test]
+fn newborn_that_leaves_its_link_and_links_again_is_held_back_all_the_same() {
+    let child = pid("a@h", 1);
+    let mut bonds = with_newborn(&child);
+    bonds.handle(&me(), Signal::Unlink { from: child.clone(), unlink: 1 });
+    bonds.handle(&me(), Signal::Link { from: child.clone() });
+    bonds.handle(&me(), exit(&child, ExitReason::Killed, true));
+    assert_eq!(bonds.release(&child).map(|exit| exit.reason), Some(ExitReason::Killed));
+}
+
+#[test]
+fn newborn_that_is_lost_with_its_node_is_held_back() {
+    let child = pid("b@h", 1);
+    let mut bonds = with_newborn(&child);
+    let lost = bonds.on_node_down(|pid| *pid == child, &ExitReason::NoConnection);
+    assert_eq!(lost, [Effect::Nothing]);
+    assert_eq!(bonds.release(&child).map(|exit| exit.reason), Some(ExitReason::NoConnection));
+}
+
+#[test]
+fn newborn_that_was_given_up_leaves_nothing_behind() {
+    let child = pid("a@h", 1);
+    let mut bonds = with_newborn(&child);
+    bonds.handle(&me(), exit(&child, ExitReason::Killed, true));
+    bonds.forget(&child, None);
+    assert_eq!(bonds.release(&child), None);
+    assert_eq!(bonds.links().count(), 0);
+}
+
+#[test]
+fn newborn_is_told_of_the_end_of_its_supervisor() {
+    let child = pid("a@h", 1);
+    let mut bonds = with_newborn(&child);
+    assert_eq!(bonds.take_all().links, std::slice::from_ref(&child));
+    assert_eq!(bonds.release(&child), None);
+}
+
+#[test]
+fn exits_that_are_ignored_leave_nothing_behind_and_links_that_stand_hear_of_the_end() {
+    let (ended, lives) = (pid("a@h", 1), pid("a@h", 2));
+    let mut bonds = with_newborn(&ended);
+    bonds.link(lives.clone());
+    bonds.ignore_exits();
+    for linked in [true, false] {
+        assert_eq!(bonds.handle(&me(), exit(&ended, ExitReason::Killed, linked)), Effect::Nothing);
+    }
+    assert_eq!((bonds.release(&ended), bonds.links.len()), (None, 1));
+    assert_eq!(bonds.take_all().links, [lives]);
+}

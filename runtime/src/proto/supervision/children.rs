@@ -110,7 +110,6 @@ impl Life {
 pub(crate) struct Tally {
     pub(crate) supervisors: usize,
     pub(crate) running: usize,
-    pub(super) starting: usize,
     pub(super) under_way: usize,
     /// Significant children that have not ended for good.
     pub(super) significant: usize,
@@ -159,12 +158,10 @@ impl Children {
             }
         }
         let running = |life: &Life| usize::from(matches!(life, Life::Running { .. }));
-        let starting = |life: &Life| usize::from(*life == Life::Starting);
         let under_way = |life: &Life| usize::from(life.is_under_way());
         let lives = |life: &Life| usize::from(significant && *life != Life::Stopped);
         let tally = &mut self.tally;
         tally.running = tally.running + running(&life) - running(&before);
-        tally.starting = tally.starting + starting(&life) - starting(&before);
         tally.under_way = tally.under_way + under_way(&life) - under_way(&before);
         tally.significant = tally.significant + lives(&life) - lives(&before);
     }

@@ -7,6 +7,11 @@ use super::tracks::Work;
 use super::{Answer, Outbox, Output, State};
 use crate::reason::ExitReason;
 
+/// Children of a dynamic supervisor that are stopped for one input when it ends; the deadline is at once
+/// while there are more. Count. 1024: what comes out stays below 100 KiB, and others have their turn
+/// in between.
+const STOPS_AT_ONCE: usize = 1024;
+
 /// Why a supervisor ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndCause {
@@ -81,6 +86,12 @@ impl State {
         self.end_next(None, outbox);
     }
 
+    /// Whether children wait for their stop, and for nothing else.
+    pub(super) fn has_more_to_stop(&self) -> bool {
+        let Phase::Ending { left, .. } = &self.phase else { return false };
+        self.rules.strategy == Strategy::Dynamic && !left.is_empty()
+    }
+
     /// One more child is stopped, or came up although the supervisor is ending.
     pub(super) fn end_next(&mut self, came_up: Option<ChildKey>, outbox: &mut Outbox) {
         let Phase::Ending { reason, cause, mut left } =
@@ -92,7 +103,9 @@ impl State {
         if let Some(key) = came_up.filter(|_| at_once) {
             self.begin_stop(key, outbox);
         }
-        while let Some(key) = left.last().copied() {
+        let most = if at_once { STOPS_AT_ONCE } else { usize::MAX };
+        for _ in 0..most {
+            let Some(key) = left.last().copied() else { break };
             let under_way = self.begin_stop(key, outbox)
                 || self.children.get(key).is_some_and(|child| child.life.is_under_way());
             if under_way && !at_once {

@@ -103,21 +103,12 @@ impl State {
         if !self.is_starting(key) {
             return;
         }
-        let ended = self.early.take(&pid);
         self.children.set_life(key, Life::Running { pid: pid.clone(), since: now });
-        self.early.settle(self.children.tally().starting);
-        if let Some((_, reason)) = &ended {
-            let (pid, reason) = (pid.clone(), reason.clone());
-            self.children.set_life(key, Life::Ended { pid, reason, since: now });
-        }
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }
         let track = self.track_of(key);
-        self.answer(track, Answer::Started(pid.clone()), outbox);
-        if let Some((arrived, _)) = ended {
-            self.tracks.wait(track, arrived, Work::Ended(key, pid));
-        }
+        self.answer(track, Answer::Started(pid), outbox);
         self.advance(now, track, outbox);
     }
 
@@ -127,7 +118,6 @@ impl State {
         }
         let track = self.track_of(key);
         self.settle(key, outbox);
-        self.early.settle(self.children.tally().starting);
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }
@@ -146,7 +136,6 @@ impl State {
             return;
         }
         self.children.set_life(key, Life::Stopped);
-        self.early.settle(self.children.tally().starting);
         if self.phase.is_over() {
             return self.end_next(Some(key), outbox);
         }

@@ -2,5 +2,7 @@
 
 mod backoff;
 mod departures;
+mod ending;
 mod model;
 mod steps;
+mod stops;

@@ -126,6 +126,37 @@ async fn dynamic_children_are_stopped_all_at_once() {
     assert_eq!(written(&log).last().unwrap(), "-held");
 }
 
+/// More than are stopped for one input; told to end, and by giving up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_children_end_with_their_supervisor() {
+    for gives_up in [false, true] {
+        let (node, log) = (node("a@h"), Log::default());
+        let (gate, shut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let spec = Supervisor::dynamic().intensity(0, Duration::from_secs(60));
+        let supervisor = spec.start(&node).await.unwrap();
+        let held = Plan::new("held", &log).holds(&gate).child().shutdown(Shutdown::Infinity);
+        let late = Plan::new("late", &log).holds(&shut).child();
+        let late = late.shutdown(Shutdown::After(Duration::from_millis(20)));
+        let first = start(&supervisor, &log).await;
+        supervisor.start_child(held).await.unwrap();
+        supervisor.start_child(late).await.unwrap();
+        for _ in 0..2500 {
+            start(&supervisor, &log).await;
+        }
+        let ended = node.monitor(&supervisor);
+        if gives_up {
+            crash(&node, &first);
+        } else {
+            node.stop(&supervisor, ExitReason::Shutdown);
+        }
+        eventually("all but one have ended", async || node.actors_count() == 2).await;
+        gate.notify_one();
+        assert_eq!(ended.await.reason, ExitReason::Shutdown);
+        assert_eq!(written(&log).last().unwrap(), "-held");
+        assert_eq!(node.actors_count(), 0);
+    }
+}
+
 /// supervisor_SUITE: simple_one_for_one_scale_many_temporary_children
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_temporary_children_come_and_go() {

@@ -23,7 +23,7 @@
 //! many traces were compared with which model, and how often what was tried.
 //!
 //! Not in the traces: jitter of delays and specs that a supervisor cannot begin with, which have tests of
-//! their own beside this file, and more exits of strangers than are kept (`early_exits`).
+//! their own beside this file.
 
 mod apart;
 mod ending;

@@ -11,7 +11,7 @@ pub(super) fn pid(serial: u64) -> AnyPid {
     AnyPid::unbound(instance, serial)
 }
 
-fn panicked() -> ExitReason {
+pub(super) fn panicked() -> ExitReason {
     ExitReason::Panic("boom".to_owned())
 }
 
@@ -98,11 +98,11 @@ pub(super) fn start(key: ChildKey) -> Output {
     Output::Start { key }
 }
 
-fn stop(key: ChildKey, serial: u64) -> Output {
+pub(super) fn stop(key: ChildKey, serial: u64) -> Output {
     Output::Stop { key, pid: pid(serial), shutdown: Shutdown::Brutal }
 }
 
-fn end(cause: EndCause) -> Output {
+pub(super) fn end(cause: EndCause) -> Output {
     Output::End { reason: ExitReason::Shutdown, cause }
 }
 
@@ -177,24 +177,13 @@ fn intensity_zero_never_restarts() {
 }
 
 #[test]
-fn exit_that_comes_before_the_start_is_reported_counts() {
+fn exit_of_somebody_else_is_nothing_to_a_start_that_is_under_way() {
     let mut run = Run::new(Strategy::OneForOne, 3);
     let key = run.add(child("c", Restart::Permanent));
-    assert_eq!(run.exited(1, panicked()), []);
-    let answer = run.answer(Answer::Started(pid(1)));
-    assert_eq!(run.started(key, 1), [answer, start(key)]);
-}
-
-#[test]
-fn exits_of_strangers_do_not_push_out_that_of_a_child() {
-    let mut run = Run::new(Strategy::OneForOne, 3);
-    let key = run.add(child("c", Restart::Permanent));
-    run.exited(1, panicked());
-    for stranger in 100..10_100 {
-        assert_eq!(run.exited(stranger, panicked()), []);
-    }
-    let answer = run.answer(Answer::Started(pid(1)));
-    assert_eq!(run.started(key, 1), [answer, start(key)]);
+    assert_eq!(run.exited(2, panicked()), []);
+    let answer = run.answer(Answer::Started(pid(2)));
+    assert_eq!(run.started(key, 2), [answer]);
+    assert_eq!(run.life(key), Some(Life::Running { pid: pid(2), since: run.now }));
 }
 
 #[test]
@@ -316,20 +305,4 @@ fn late_report_of_a_stop_says_nothing_of_the_next_life() {
     assert_eq!(run.input(Input::Stopped { key, pid: pid(1) }), []);
     let done = run.answer(Answer::Done);
     assert_eq!(run.input(Input::Stopped { key, pid: pid(2) }), [done]);
-}
-
-#[test]
-fn dynamic_children_are_stopped_all_at_once() {
-    let mut run = Run::new(Strategy::Dynamic, 3);
-    let nameless = ChildRules { id: None, ..child("", Restart::Permanent) };
-    let keys: Vec<_> = (1..=3).map(|serial| run.running(nameless.clone(), serial)).collect();
-    let stops = run.input(Input::End(ExitReason::Shutdown));
-    assert_eq!(stops, [stop(keys[2], 3), stop(keys[1], 2), stop(keys[0], 1)]);
-    for serial in 1..=2 {
-        let key = keys[serial - 1];
-        let stopped = run.input(Input::Stopped { key, pid: pid(serial as u64) });
-        assert_eq!(stopped, [Output::Forget { key }]);
-    }
-    let last = run.input(Input::Stopped { key: keys[2], pid: pid(3) });
-    assert_eq!(last, [Output::Forget { key: keys[2] }, end(EndCause::Asked)]);
 }

@@ -111,7 +111,7 @@ impl<'a> Apart<'a> {
     fn left(&self, child: &Child) -> Left {
         let name = child.spec.name;
         match child.life {
-            Life::Starting(attempt, _) => Left::Starting(attempt, self.has_exited(name, attempt)),
+            Life::Starting(attempt, _) => Left::Starting(attempt),
             Life::Up(attempt, _) if !self.has_exited(name, attempt) => Left::Up(attempt),
             Life::Stopping(attempt, _) => Left::Stopping(attempt),
             Life::Down | Life::Up(..) | Life::Restarting(_) | Life::Waiting(_) => Left::Down,

@@ -9,8 +9,8 @@ use super::losses::Restarts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     Down,
-    /// A start is under way; whether it is known that this life ended already.
-    Starting(Attempt, bool),
+    /// A start is under way.
+    Starting(Attempt),
     Up(Attempt),
     /// A stop was asked for.
     Stopping(Attempt),
@@ -43,7 +43,7 @@ pub(super) fn conclude(
 /// Reads the rest of a trace and writes down what is done; `children` stand in start order.
 fn end(strategy: Strategy, mut children: Vec<(Name, Left)>, log: &mut Log, ops: &mut Vec<Op>) {
     for (name, left) in &children {
-        if let Left::Starting(attempt, _) = left {
+        if let Left::Starting(attempt) = left {
             ops.push(Op::Cancel(*name, *attempt));
         }
     }
@@ -67,9 +67,8 @@ fn end(strategy: Strategy, mut children: Vec<(Name, Left)>, log: &mut Log, ops: 
 /// Where a child is after the report of a start, or, with no outcome, after the end of this life.
 fn next(left: Left, attempt: Attempt, outcome: Option<Outcome>) -> Left {
     match (left, outcome) {
-        (Left::Starting(this, false), Some(Outcome::Up)) if this == attempt => Left::Up(attempt),
-        (Left::Starting(this, _), Some(_)) if this == attempt => Left::Down,
-        (Left::Starting(this, _), None) if this == attempt => Left::Starting(this, true),
+        (Left::Starting(this), Some(Outcome::Up)) if this == attempt => Left::Up(attempt),
+        (Left::Starting(this), Some(_)) if this == attempt => Left::Down,
         (Left::Up(this) | Left::Stopping(this), None) if this == attempt => Left::Down,
         (Left::Down | Left::Starting(..) | Left::Up(_) | Left::Stopping(_), _) => left,
     }

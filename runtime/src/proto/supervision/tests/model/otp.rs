@@ -74,9 +74,6 @@ impl<'a> Otp<'a> {
 
     fn left(&self, child: &Child) -> Left {
         match self.at {
-            Some((name, Left::Starting(attempt, _))) if name == child.spec.name => {
-                Left::Starting(attempt, self.has_exited(name, attempt))
-            }
             Some((name, left)) if name == child.spec.name => left,
             Some(_) | None => match child.pid {
                 Pid::Up(attempt, _) if !self.has_exited(child.spec.name, attempt) => {
@@ -205,7 +202,7 @@ impl<'a> Otp<'a> {
     fn start(&mut self, name: Name) -> Result<Outcome, Stop> {
         let attempt = self.restarts.next_life(name);
         self.report.ops.push(Op::Start(name, attempt));
-        self.at = Some((name, Left::Starting(attempt, false)));
+        self.at = Some((name, Left::Starting(attempt)));
         let is_it = |entry: &Entry| matches!(entry, Entry::Started(of, a, _) if *of == name && *a == attempt);
         let Entry::Started(_, _, outcome) = self.wait(is_it)? else {
             return Err(Stop::Differs("it waited for a start".to_owned()));
@@ -243,8 +240,7 @@ impl<'a> Otp<'a> {
             self.report.answers.insert(request, Answered::Busy);
             return;
         }
-        if let (Asked::Terminate(name), Some((starts, Left::Starting(attempt, _)))) =
-            (asked, self.at)
+        if let (Asked::Terminate(name), Some((starts, Left::Starting(attempt)))) = (asked, self.at)
             && name == starts
             && self.begun
         {

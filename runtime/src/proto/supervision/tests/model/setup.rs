@@ -15,6 +15,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Ids that children of a trace have; dynamic ones have names without an end.
 pub(super) const POOL: usize = 5;
 
+/// Requests that may wait where few may.
+pub(super) const REQUESTS_TIGHT: usize = 2;
+
 /// Nodes of a trace: the supervisor's own, and others.
 const NODES: [&str; 3] = ["a@h", "b@h", "c@h"];
 
@@ -76,7 +79,7 @@ impl Setup {
             strategy,
             auto_shutdown,
             children_max: random.one_in(3).then(|| count + random.below(3)),
-            requests_max: if tight { random.below(3) } else { 1000 },
+            requests_max: if tight { random.below(REQUESTS_TIGHT + 1) } else { 1000 },
             nodes: NODES[..=random.below(NODES.len())].iter().map(instance).collect(),
             salt: random.next(),
             restarts: random.below(8),

@@ -1,14 +1,15 @@
 //! The world of a trace: performs the outputs of `State`, and lets things happen.
 
+mod asking;
 mod performing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::super::*;
-use super::log::{Asked, Attempt, Entry, Log, Message, Name, Outcome, Place, Report};
+use super::log::{Attempt, Entry, Log, Message, Name, Outcome, Place, Report};
 use super::random::Random;
-use super::setup::{POOL, Setup, rules};
+use super::setup::{Setup, rules};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -33,6 +34,8 @@ pub(super) struct World<'a> {
     stops: BTreeMap<(Name, Attempt), (ChildKey, bool)>,
     /// Who is alive, whether or not the start was reported.
     alive: BTreeMap<(Name, Attempt), ChildKey>,
+    /// Who has ended before its start was reported: until then its exit is held back.
+    held: BTreeMap<(Name, Attempt), ExitReason>,
     /// Who takes a place on a node, as far as the supervisor has been told.
     placed: BTreeSet<ChildKey>,
     /// Once the supervisor is ending: the latest child that it stopped.
@@ -59,6 +62,7 @@ impl<'a> World<'a> {
             starts: BTreeMap::new(),
             stops: BTreeMap::new(),
             alive: BTreeMap::new(),
+            held: BTreeMap::new(),
             placed: BTreeSet::new(),
             last_stop: None,
             begins: false,
@@ -171,9 +175,10 @@ impl<'a> World<'a> {
             0..=5 if !self.alive.is_empty() => self.exit(),
             6..=8 => {
                 self.ask();
-                while !self.setup.one_by_one && !self.is_over() && self.random.one_in(4) {
+                while !self.is_over() && self.asks_more() {
                     self.ask();
                 }
+                self.ask_too_often();
             }
             9 if self.random.one_in(6) => {
                 self.cut_short |= !self.is_ending() && !self.is_quiet();
@@ -236,6 +241,7 @@ impl<'a> World<'a> {
     fn complete_start(&mut self, key: ChildKey) {
         let Start { name, attempt, outcome } = self.starts.remove(&key).unwrap();
         self.log.note(Entry::Started(name, attempt, outcome));
+        let held = self.held.remove(&(name, attempt)).filter(|_| outcome == Outcome::Up);
         self.input(match outcome {
             Outcome::Up => Input::Started { key, pid: self.setup.life(name, attempt) },
             Outcome::Ignored => Input::Ignored { key },
@@ -245,6 +251,9 @@ impl<'a> World<'a> {
                 Input::StartFailed { key, error: SpawnError::NoConnection(node) }
             }
         });
+        if let Some(reason) = held {
+            self.exit_for(name, attempt, reason);
+        }
     }
 
     /// The exit and the report of a stop come in either order.
@@ -279,6 +288,10 @@ impl<'a> World<'a> {
     }
 
     fn exit_for(&mut self, name: Name, attempt: Attempt, reason: ExitReason) {
+        if self.is_starting(name, attempt) {
+            self.held.entry((name, attempt)).or_insert(reason);
+            return;
+        }
         self.alive.remove(&(name, attempt));
         self.arrived(Message::Exit(name, attempt, reason.clone()));
         if let Some((_, exited)) = self.stops.get_mut(&(name, attempt)) {
@@ -287,53 +300,8 @@ impl<'a> World<'a> {
         self.input(Input::Exited { pid: self.setup.life(name, attempt), reason });
     }
 
-    fn ask(&mut self) {
-        let request = self.report.answers.len() as u64 + self.log.steps();
-        let dynamic = self.setup.strategy == Strategy::Dynamic;
-        let name = self.random.below(POOL) as Name;
-        let id = name.to_string();
-        let which = match self.random.below(8) {
-            // By ids a dynamic supervisor can only refuse.
-            6 if dynamic && self.random.one_in(2) => 5,
-            which => which,
-        };
-        let (asked, what) = match which {
-            0..=2 => {
-                let name = if dynamic { self.dynamic_names } else { name };
-                self.dynamic_names += 1;
-                let (key, spec) = (self.state.next_key(), self.setup.pool(name));
-                self.names.insert(key, name);
-                let rules = rules(&spec, self.setup.strategy);
-                (Asked::Add(name), Request::Add(key, rules))
-            }
-            3 | 4 if !dynamic => (Asked::Terminate(name), Request::Terminate(Whom::Id(id))),
-            3..=5 => {
-                let Some((name, attempt)) = self.some_life() else { return };
-                let whom = Whom::Pid(self.setup.life(name, attempt));
-                (Asked::TerminatePid(name, attempt), Request::Terminate(whom))
-            }
-            6 => (Asked::StartAgain(name), Request::StartAgain(id)),
-            _ => (Asked::Delete(name), Request::Delete(id)),
-        };
-        self.arrived(Message::Asked(request, asked));
-        self.input(Input::Asked(RequestId(request), what));
-    }
-
-    /// One whose pid somebody can know, since its start was reported: most are alive.
-    fn some_life(&mut self) -> Option<(Name, Attempt)> {
-        if !self.stops.is_empty() && self.random.one_in(2) {
-            let which = self.random.below(self.stops.len());
-            return self.stops.keys().nth(which).copied();
-        }
-        let which = self.random.below(self.alive.len().max(POOL));
-        let alive = self.alive.keys().nth(which).copied();
-        let (name, attempts) = (self.random.below(POOL) as Name, &self.attempts);
-        let earlier = attempts.get(&name).map(|most| 1 + self.random.below(*most as usize));
-        let life = alive.or_else(|| earlier.map(|attempt| (name, attempt as Attempt)));
-        let is_known = |life: &(Name, Attempt)| {
-            !self.starts.values().any(|start| (start.name, start.attempt) == *life)
-        };
-        life.filter(is_known)
+    fn is_starting(&self, name: Name, attempt: Attempt) -> bool {
+        self.starts.values().any(|start| (start.name, start.attempt) == (name, attempt))
     }
 
     fn arrived(&mut self, message: Message) {
