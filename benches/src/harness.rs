@@ -165,7 +165,8 @@ impl Harness {
 /// Each round goes through the subjects in steps of another length, so that each comes after another one:
 /// whoever follows one that kept the machine busy for seconds finds it slower.
 fn strides(subjects: usize) -> impl Iterator<Item = usize> {
-    let visits_all = move |stride: &usize| (1..subjects).all(|turn| turn * stride % subjects != 0);
+    let visits_all =
+        move |stride: &usize| (1..subjects).all(|turn| !(turn * stride).is_multiple_of(subjects));
     (1..=subjects).filter(visits_all).cycle()
 }
 
