@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::arrivals::{Arrivals, Place};
 use crate::greet::{self, Expect, HANDSHAKE_TIMEOUT};
@@ -67,10 +68,16 @@ async fn next<R: Receiver>(hub: &Hub<R>) -> io::Result<Connection> {
 
 /// One accepted connection, from its first byte to a lane of a session, or its end.
 async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection, place: Arc<Place>) {
-    let remote = connection.remote_address.clone();
-    match timeout(HANDSHAKE_TIMEOUT, handshake(&hub, connection, &place)).await {
+    let (remote, deadline) =
+        (connection.remote_address.clone(), Instant::now() + HANDSHAKE_TIMEOUT);
+    match timeout_at(deadline, handshake(&hub, connection, &place)).await {
         Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(failure))) => tracing::warn!(remote, %failure, "dialler not let in"),
+        Ok(Ok(Err(NotLetIn { failure, mut connection }))) => {
+            tracing::warn!(remote, %failure, "dialler not let in");
+            // What it was told may be on its way. Where the pipe has no system to send it on, it would be
+            // dropped with the connection.
+            let _ = timeout_at(deadline, connection.write.shutdown()).await;
+        }
         Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
             tracing::warn!(remote, %error, "dialler not let in");
         }
@@ -79,11 +86,17 @@ async fn accept<R: Receiver>(hub: Arc<Hub<R>>, connection: Connection, place: Ar
     }
 }
 
+/// Why a dialler was not let in, and its connection, by which it was told if it can be.
+struct NotLetIn {
+    failure: Failure,
+    connection: Connection,
+}
+
 async fn handshake<R: Receiver>(
     hub: &Arc<Hub<R>>,
     mut connection: Connection,
     place: &Place,
-) -> io::Result<Result<(), Failure>> {
+) -> io::Result<Result<(), NotLetIn>> {
     let settings = &hub.settings;
     let (party, cookie) = (settings.party(), settings.cookie.clone());
     let listener = Listener::new(party, cookie, greet::nonce()?);
@@ -116,7 +129,7 @@ async fn handshake<R: Receiver>(
                     }
                     return Ok(Ok(()));
                 }
-                Output::Failed(failure) => return Ok(Err(failure)),
+                Output::Failed(failure) => return Ok(Err(NotLetIn { failure, connection })),
                 Output::Challenged => debug_assert!(false, "only diallers are challenged"),
             }
         }

@@ -10,12 +10,14 @@ mod cost;
 #[allow(dead_code, reason = "the other program uses the rest")]
 mod figure;
 mod node;
+#[path = "../../src/own_program.rs"]
+mod own_program;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use child::{
-    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at, weight,
+    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, check, payload, rate, serve_at, weight,
 };
 use cost::Meter;
 use figure::Figure;
@@ -23,6 +25,7 @@ use kameo::actor::{RemoteActorRef, Spawn as _};
 use kameo::message::{Context, Message};
 use kameo::{Actor, RemoteActor, mailbox, remote_message};
 use node::Node;
+use own_program::Task;
 use serde::{Deserialize, Serialize};
 
 /// The name that the server's actor is registered under.
@@ -32,20 +35,7 @@ const SINK: &str = "sink";
 const MEETING_MAX: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match *args.as_slice() {
-        ["measure", bench, _, count] => measure(bench, count),
-        ["serve"] => child::run(serve()),
-        _ => Err("usage: bench-kameo-remote measure BENCH SUBJECT COUNT".into()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    own_program::main(serve, measure)
 }
 
 #[derive(Actor, RemoteActor)]
@@ -83,30 +73,29 @@ async fn serve() -> child::Result<()> {
     serve_at(address).await
 }
 
-fn measure(bench: &str, count: &str) -> child::Result<()> {
-    let (bench, count) = (bench.to_owned(), count.parse()?);
-    let server = Server::start_self(&["serve"])?;
-    let (address, server_id) = (server.address(), server.id());
-    let figure = child::run(async move {
-        let node = Node::connect(&address)?;
-        let sink = find_sink().await?;
-        match &*bench {
-            "remote_cast_64" => cast(&node, &sink, server_id, SMALL_BYTES, count).await,
-            "remote_cast_4k" => {
-                let figure = cast(&node, &sink, server_id, PAGE_BYTES, count).await?;
-                Ok(figure.times(PAGE_BYTES))
-            }
-            "remote_cast_1m" => {
-                let figure = cast(&node, &sink, server_id, LARGE_BYTES, count).await?;
-                Ok(figure.times(LARGE_BYTES))
-            }
-            "remote_call" => call(&node, &sink, server_id, 1, count).await,
-            "remote_call_64" => call(&node, &sink, server_id, CALLERS, count).await,
-            _ => Err(format!("{bench} is not measured for kameo_remote").into()),
+async fn measure(task: Task) -> child::Result<Figure> {
+    let Task {
+        bench,
+        count,
+        address,
+        server,
+    } = task;
+    let node = Node::connect(&address)?;
+    let sink = find_sink().await?;
+    match &*bench {
+        "remote_cast_64" => cast(&node, &sink, server, SMALL_BYTES, count).await,
+        "remote_cast_4k" => {
+            let figure = cast(&node, &sink, server, PAGE_BYTES, count).await?;
+            Ok(figure.times(PAGE_BYTES))
         }
-    })?;
-    println!("{figure}");
-    Ok(())
+        "remote_cast_1m" => {
+            let figure = cast(&node, &sink, server, LARGE_BYTES, count).await?;
+            Ok(figure.times(LARGE_BYTES))
+        }
+        "remote_call" => call(&node, &sink, server, 1, count).await,
+        "remote_call_64" => call(&node, &sink, server, CALLERS, count).await,
+        _ => Err(format!("{bench} is not measured for kameo_remote").into()),
+    }
 }
 
 async fn find_sink() -> child::Result<RemoteActorRef<Sink>> {

@@ -9,16 +9,19 @@ mod cost;
 #[path = "../../src/figure.rs"]
 #[allow(dead_code, reason = "the other program uses the rest")]
 mod figure;
+#[path = "../../src/own_program.rs"]
+mod own_program;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use child::{
-    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, Server, check, payload, rate, serve_at, weight,
+    CALLERS, LARGE_BYTES, PAGE_BYTES, SMALL_BYTES, check, payload, rate, serve_at, weight,
 };
 use cost::Meter;
 use figure::Figure;
+use own_program::Task;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call as ask, pg};
 use ractor_cluster::{NodeServer, NodeServerMessage, RactorClusterMessage, client_connect};
 
@@ -31,20 +34,7 @@ const SINKS: &str = "sinks";
 const MEETING_MAX: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match *args.as_slice() {
-        ["measure", bench, _, count] => measure(bench, count),
-        ["serve"] => child::run(serve()),
-        _ => Err("usage: bench-ractor-cluster measure BENCH SUBJECT COUNT".into()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    own_program::main(serve, measure)
 }
 
 #[derive(RactorClusterMessage)]
@@ -96,31 +86,30 @@ async fn serve() -> child::Result<()> {
     serve_at(address).await
 }
 
-fn measure(bench: &str, count: &str) -> child::Result<()> {
-    let (bench, count) = (bench.to_owned(), count.parse()?);
-    let server = Server::start_self(&["serve"])?;
-    let (address, server_id) = (server.address(), server.id());
-    let figure = child::run(async move {
-        let node = node("client", 0).await?;
-        client_connect(&node, address).await?;
-        let sink = find_sink().await?;
-        match &*bench {
-            "remote_cast_64" => cast(&sink, server_id, SMALL_BYTES, count).await,
-            "remote_cast_4k" => {
-                let figure = cast(&sink, server_id, PAGE_BYTES, count).await?;
-                Ok(figure.times(PAGE_BYTES))
-            }
-            "remote_cast_1m" => {
-                let figure = cast(&sink, server_id, LARGE_BYTES, count).await?;
-                Ok(figure.times(LARGE_BYTES))
-            }
-            "remote_call" => call(&sink, server_id, count).await,
-            "remote_call_64" => call_64(&sink, server_id, count).await,
-            _ => Err(format!("{bench} is not measured for ractor_cluster").into()),
+async fn measure(task: Task) -> child::Result<Figure> {
+    let Task {
+        bench,
+        count,
+        address,
+        server,
+    } = task;
+    let node = node("client", 0).await?;
+    client_connect(&node, address).await?;
+    let sink = find_sink().await?;
+    match &*bench {
+        "remote_cast_64" => cast(&sink, server, SMALL_BYTES, count).await,
+        "remote_cast_4k" => {
+            let figure = cast(&sink, server, PAGE_BYTES, count).await?;
+            Ok(figure.times(PAGE_BYTES))
         }
-    })?;
-    println!("{figure}");
-    Ok(())
+        "remote_cast_1m" => {
+            let figure = cast(&sink, server, LARGE_BYTES, count).await?;
+            Ok(figure.times(LARGE_BYTES))
+        }
+        "remote_call" => call(&sink, server, count).await,
+        "remote_call_64" => call_64(&sink, server, count).await,
+        _ => Err(format!("{bench} is not measured for ractor_cluster").into()),
+    }
 }
 
 async fn find_sink() -> child::Result<ActorRef<SinkMessage>> {

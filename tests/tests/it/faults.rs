@@ -11,6 +11,7 @@
 mod namespaces;
 mod pair;
 mod process;
+mod quiet;
 mod relay;
 mod shutdown;
 mod signals;
@@ -60,7 +61,8 @@ fn a_network_that_cuts_truncates_delays_and_goes_silent_loses_order_of_nothing()
         strikes += u32::from(pair.relay.has_struck());
         epoch += 1;
     }
-    assert!(strikes > epoch / 3, "{strikes} faults in {epoch} epochs");
+    let downs = pair.a.log().watcher.nodes_down;
+    assert!(strikes > epoch / 3, "{strikes} faults in {epoch} epochs, and {downs:?}");
     pair.relay.set(Fault::None);
     pair.connect_and_drive_both(messages);
     let sent = pair.sent();

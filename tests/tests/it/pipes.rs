@@ -3,21 +3,28 @@
 mod between;
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
 };
-use starlings::pipe::{Binding, Credentials, Pipe, QuicPipe, TlsPipe, UnixPipe, WebSocketPipe};
+use starlings::pipe::{
+    Binding, Credentials, Pipe, QuicPipe, TcpPipe, TlsPipe, UnixPipe, WebSocketPipe,
+};
 use starlings::prelude::*;
 use starlings::{ConnectError, DownReason, NodeBuilder};
+use starlings_transport::wire::Refusal;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
 use crate::shell::DEADLINE;
+
+/// How often a node that is not let in tries each thing. Count.
+const TRIES: u32 = 5;
 
 struct Counter(i64);
 
@@ -187,6 +194,45 @@ fn websocket_over_tls() {
     let authority = Authority::new();
     let pipe = |node| WebSocketPipe::secure(authority.credentials(node).bind(Binding::Node));
     nodes_live_and_die_over([pipe("a@localhost"), pipe("b@localhost")], "wss://127.0.0.1:0");
+}
+
+/// This was refused, and it was told why.
+fn assert_told(connected: &Result<(), ConnectError>, refusal: &Refusal) {
+    let Err(ConnectError::HandshakeFailed { why, .. }) = connected else {
+        panic!("{connected:?}");
+    };
+    assert!(why.contains(&refusal.to_string()), "{why}");
+}
+
+/// Goal: whatever the pipe, a node that is not let in is told why, and does not only see its connection end.
+/// Method: each node has worker threads, so that what it says last and the end of the connection go their
+/// own ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_that_is_not_let_in_is_told_why_over_each_pipe() {
+    let (authority, folder) = (Authority::new(), folder());
+    let credentials = || authority.credentials("any@localhost").bind(Binding::Authority);
+    let pipes: [(Arc<dyn Pipe>, String); 6] = [
+        (Arc::new(TcpPipe), "127.0.0.1:0".to_owned()),
+        (Arc::new(UnixPipe), format!("unix:{}", folder.path().join("b.sock").display())),
+        (Arc::new(TlsPipe::new(credentials())), "127.0.0.1:0".to_owned()),
+        (Arc::new(QuicPipe::new(credentials())), "127.0.0.1:0".to_owned()),
+        (Arc::new(WebSocketPipe::new()), "ws://127.0.0.1:0/".to_owned()),
+        (Arc::new(WebSocketPipe::secure(credentials())), "wss://127.0.0.1:0/".to_owned()),
+    ];
+    for (pipe, address) in pipes {
+        let b = builder("b@localhost", pipe.clone()).listen(&address).start().await.unwrap();
+        let address = starlings::address(&b).unwrap();
+        let other = builder("a@localhost", pipe.clone()).cookie("another").start().await.unwrap();
+        for _ in 0..TRIES {
+            let connected = timeout(DEADLINE, other.connect(b.name(), Some(&address))).await;
+            assert_told(&connected.unwrap(), &Refusal::WrongCookie);
+            let nobody = "c@localhost".parse().unwrap();
+            let connected = timeout(DEADLINE, other.connect(&nobody, Some(&address))).await;
+            assert_told(&connected.unwrap(), &Refusal::NotThisNode(b.name().clone()));
+        }
+        other.shutdown().await;
+        b.shutdown().await;
+    }
 }
 
 /// Goal: a node that says another name than its certificate has is refused by the end that asks for

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use starlings::prelude::*;
-use starlings::{AnyPid, Placement, Shutdown, spec_on};
+use starlings::{AnyPid, CallError, Placement, Shutdown, spec_on};
 use starlings_tests::faults::children::{ChildSetup, ChildrenLog, Stop, Word};
 
 /// A child says what it does at its end, to a clerk on the node of its supervisor.
@@ -25,6 +25,12 @@ impl Child {
         let named = cx.node().register(&name(number), &cx.pid());
         named.map_err(ExitReason::error)?;
         Ok(Self { number, obeys, clerk: cx.node().pid(&clerk) })
+    }
+
+    /// Answers: what the asker sent to it before has come.
+    #[call]
+    fn is_there(&self) -> bool {
+        true
     }
 
     async fn terminate(&mut self, _reason: &ExitReason, cx: &mut Cx<Self>) {
@@ -64,13 +70,23 @@ impl Clerk {
         Self::default()
     }
 
-    /// Watches a supervisor and its children.
+    /// Watches a supervisor and its children, until each of them knows: what the supervisor sends to them
+    /// afterwards may overtake what the clerk has sent.
     #[call]
-    fn watch(&mut self, supervisor: AnyPid, children: Vec<(u32, AnyPid)>, cx: &mut Cx<Self>) {
+    async fn watch(
+        &mut self,
+        supervisor: AnyPid,
+        children: Vec<(u32, AnyPid)>,
+        cx: &mut Cx<Self>,
+    ) -> Result<(), CallError> {
         for pid in children.iter().map(|(_, pid)| pid).chain([&supervisor]) {
             cx.monitor(pid);
         }
+        for (_, child) in &children {
+            cx.node().pid::<Child>(child).is_there().await?;
+        }
         (self.supervisor, self.children) = (Some(supervisor), children);
+        Ok(())
     }
 
     /// Tells the supervisor to end.
@@ -122,5 +138,5 @@ pub(crate) async fn supervise(node: &Node, clerk: &Pid<Clerk>, children: Vec<Chi
     let supervisor = node.spawn::<Supervisor>(supervisor).await.unwrap();
     let infos = supervisor.which_children().await.unwrap();
     let pids = infos.into_iter().map(|info| (info.id.parse().unwrap(), info.pid.unwrap()));
-    clerk.watch(supervisor.any().clone(), pids.collect()).await.unwrap();
+    clerk.watch(supervisor.any().clone(), pids.collect()).await.unwrap().unwrap();
 }

@@ -46,10 +46,11 @@ pub(crate) async fn drive(
     let to: Vec<AnyPid> = drive.to.iter().map(|text| text.parse().unwrap()).collect();
     let watched = to.iter().flat_map(|pid| std::iter::repeat_n(node.bind(pid), MONITORS));
     let made = watcher.watch(watched.collect()).await.unwrap();
-    if let Some(pid) = to.first()
-        && node.pid::<Logger>(pid).count((u32::MAX, epoch)).await.is_ok()
-    {
-        watcher.settle(made).await.unwrap();
+    if let Some(pid) = to.first() {
+        let _open = moves.open(format!("the first call, to {pid:?}"));
+        if node.pid::<Logger>(pid).count((u32::MAX, epoch)).await.is_ok() {
+            watcher.settle(made).await.unwrap();
+        }
     }
     let (mut tasks, mut asks, mut ties) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     for sender in 0..drive.senders {

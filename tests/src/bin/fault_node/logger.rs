@@ -68,7 +68,7 @@ impl Logger {
     /// The next call of a stream. Those before it that have not come have failed.
     #[call]
     fn ask(&mut self, life: u64, stream: (u32, u32), number: u64) -> u64 {
-        self.moves.note();
+        // What moves is its answer, where it came from: a call that nobody answers is followed by the next.
         let (next, count) = self.asked.entry(stream).or_default();
         let was = *next;
         (*next, *count) = (number + 1, *count + 1);

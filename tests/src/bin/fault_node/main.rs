@@ -41,6 +41,7 @@ struct Harness {
 
 #[tokio::main]
 async fn main() {
+    end_by_panics();
     let setup = std::env::args().nth(1).unwrap();
     let harness = Harness::start(&serde_json::from_str(&setup).unwrap()).await;
     say(0, Said::Started(harness.started()));
@@ -52,6 +53,15 @@ async fn main() {
         tokio::spawn(async move { say(n, harness.obey(command).await) });
     }
     harness.node.shutdown().await;
+}
+
+/// Has a panic of any task end the process: the command that the task belongs to would never be answered.
+fn end_by_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(101);
+    }));
 }
 
 fn say(n: u64, said: Said) {

@@ -72,7 +72,7 @@ fn nodes_whose_cable_is_pulled_give_each_other_up_and_meet_again() {
         a.meet(&mut b, &address);
         let before = a.progress();
         let asked = epochs.begin(&mut a, &mut b, 1_000_000);
-        while a.progress() < before + STREAMS * 100 {}
+        a.until_sent(before + STREAMS * 100);
         namespaces.plug("down");
         epochs.end(&mut a, &mut b, &asked);
         a.settle_alone();

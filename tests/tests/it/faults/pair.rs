@@ -6,17 +6,11 @@ use starlings_tests::faults::oracle::{self, Sending};
 use starlings_tests::faults::{Driven, Waited};
 
 use super::process::{Asked, Process};
+use super::quiet::until_driven;
 use super::relay::Relay;
 
 /// How long what has ended may take to stand in the logs.
 const SETTLES: Duration = Duration::from_secs(10);
-
-/// When nothing has moved for this long, nothing will. Longer than the silent period, and than a spawn or a
-/// call without a timeout of its own waits.
-const QUIET_AFTER: Duration = Duration::from_secs(10);
-
-/// How often it is looked whether anything moves.
-const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// Two nodes, and a relay through which the one dials the other.
 pub(crate) struct Pair {
@@ -55,9 +49,11 @@ impl Pair {
     /// As [`Pair::drive_both`], after the end of a session that may be there, and nothing may fail.
     pub(crate) fn connect_and_drive_both(&mut self, messages: u64) {
         self.drive_both(messages);
+        let downs = [self.a.log(), self.b.log()].map(|log| log.watcher.nodes_down);
         for driven in [&self.epochs.from_a, &self.epochs.from_b] {
             let last = driven.last().unwrap();
-            assert!(last.streams.iter().all(|sent| sent.failed.is_none()), "{last:?}");
+            let is_whole = last.streams.iter().all(|sent| sent.failed.is_none());
+            assert!(is_whole, "{last:?}, after {downs:?}");
         }
     }
 
@@ -84,7 +80,7 @@ impl Epochs {
 
     /// Waits until an epoch has ended on both sides. What is broken by then stays so.
     pub(crate) fn end(&mut self, a: &mut Process, b: &mut Process, [from_a, from_b]: &[Asked; 2]) {
-        let [from_a, from_b] = ended([a, b], [from_a, from_b]);
+        let [from_a, from_b] = until_driven([&mut *a, &mut *b], [from_a, from_b]);
         for (node, driven) in [(a, &from_a), (b, &from_b)] {
             let (broken, seen) = (oracle::broken(driven), oracle::violations(&node.log()));
             let (name, epoch) = (&node.name, self.count);
@@ -110,26 +106,6 @@ impl Epochs {
             [oracle::complaints(to_a), oracle::complaints(to_b)].concat()
         });
         came
-    }
-}
-
-/// Waits until both have sent what they were to, as long as anything moves. What is open when all is quiet
-/// stays so.
-fn ended([a, b]: [&mut Process; 2], asked: [&Asked; 2]) -> [Driven; 2] {
-    let (mut driven, mut before, mut waited) = ([None, None], [0; 2], Waited::start());
-    loop {
-        for ((node, asked), driven) in [&mut *a, &mut *b].into_iter().zip(asked).zip(&mut driven) {
-            *driven = driven.take().or_else(|| node.driven_within(asked, LOOKS_EVERY));
-        }
-        if let [Some(a), Some(b)] = driven {
-            return [a, b];
-        }
-        let [(of_a, open_a), (of_b, open_b)] = [a.moves(), b.moves()];
-        if before != [of_a, of_b] {
-            (before, waited) = ([of_a, of_b], Waited::start());
-        }
-        let is_quiet = waited.is_over(QUIET_AFTER);
-        assert!(!is_quiet, "all is quiet, and this is open: a: {open_a:#?}, b: {open_b:#?}");
     }
 }
 

@@ -11,6 +11,8 @@ use starlings_tests::faults::{
     Command, Drive, Driven, Line, LoggerLog, NodeLog, Said, Setup, Started,
 };
 
+use super::quiet;
+
 /// How long a node may take over anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -156,8 +158,9 @@ impl Process {
         self.ask(&Command::Drive(Drive { epoch, to, senders: SENDERS, messages }))
     }
 
+    /// What was driven, waiting for it as long as anything moves here: whom it is sent to may stand still.
     pub(crate) fn driven(&mut self, asked: &Asked) -> Driven {
-        let Said::Driven(driven) = self.answer(asked) else { panic!("drives are driven") };
+        let [driven] = quiet::until_driven([self], [asked]);
         driven
     }
 
@@ -174,6 +177,11 @@ impl Process {
             panic!("drives are driven")
         };
         Some(driven)
+    }
+
+    /// Waits until so many messages were accepted for sending, as long as anything moves here.
+    pub(crate) fn until_sent(&mut self, count: u64) {
+        quiet::until_sent(self, count);
     }
 
     /// How many messages were accepted for sending so far.

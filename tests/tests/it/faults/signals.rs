@@ -25,7 +25,7 @@ fn a_node_that_is_stopped_for_a_moment_keeps_its_session() {
     pair.a.meet(&mut pair.b, &pair.relay.address);
     let (a, b) = (&mut pair.a, &mut pair.b);
     let asked = pair.epochs.begin(a, b, 3_000);
-    while a.progress() < STREAMS * 10 {}
+    a.until_sent(STREAMS * 10);
     for _ in 0..3 {
         b.signal("-STOP");
         pass(Duration::from_millis(700), a);
@@ -49,7 +49,7 @@ fn a_node_that_is_stopped_for_long_is_given_up_and_comes_back() {
     pair.a.meet(&mut pair.b, &pair.relay.address);
     let (a, b) = (&mut pair.a, &mut pair.b);
     let asked = pair.epochs.begin(a, b, 1_000_000);
-    while a.progress() < STREAMS * 10 {}
+    a.until_sent(STREAMS * 10);
     b.signal("-STOP");
     let driven = a.driven(&asked[0]);
     assert!(driven.streams.iter().all(|sent| sent.failed.is_some()), "{driven:?}");
@@ -78,7 +78,7 @@ fn a_node_that_is_killed_leaves_nothing_to_its_next_life() {
         a.meet(&mut b, &address);
         let before = a.progress();
         let asked = a.drive(3 * round, &b.started, 1_000_000);
-        while a.progress() < before + STREAMS * 500 {}
+        a.until_sent(before + STREAMS * 500);
         let old = b.started.clone();
         b.kill();
         let lost = a.driven(&asked);
