@@ -39,6 +39,23 @@ pub(crate) struct Bonds {
 #[derive(Debug, Default)]
 struct Held(BTreeMap<AnyPid, Option<Exit>>);
 
+/// A bond with an actor whose node is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Monitor(MonitorRef, AnyPid),
+    Link(AnyPid),
+}
+
+impl Lost {
+    /// The signal that its end would have sent.
+    pub(crate) fn signal(&self, reason: ExitReason) -> Signal {
+        match self.clone() {
+            Self::Monitor(monitor, target) => Signal::Down { monitor, target, reason },
+            Self::Link(from) => Signal::Exit { from, reason, linked: true },
+        }
+    }
+}
+
 /// What the exit of a link does to an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum OnExit {
@@ -264,21 +281,15 @@ impl Bonds {
         self.monitors.remove(&monitor).is_some()
     }
 
-    /// The node of `lost` pids is gone, for this reason: what links and monitors to them now lead to.
-    /// Watchers there are forgotten.
-    pub(crate) fn on_node_down(
-        &mut self,
-        lost: impl Fn(&AnyPid) -> bool,
-        reason: &ExitReason,
-    ) -> Vec<Effect> {
+    /// The node of `lost` pids is gone: which links and monitors were with them, each of which is to be
+    /// handled as a signal. Watchers there are forgotten.
+    pub(crate) fn lose(&mut self, lost: impl Fn(&AnyPid) -> bool) -> Vec<Lost> {
         self.watchers.retain(|(watcher, _), ()| !lost(watcher));
+        let mut bonds = Vec::with_capacity(self.monitors.len() + self.links.len());
         let monitors = self.monitors.iter().filter(|(_, watch)| lost(&watch.target));
-        let monitors: Vec<_> = monitors.map(|(m, watch)| (*m, watch.target.clone())).collect();
-        let links: Vec<_> = self.links.keys().filter(|pid| lost(pid)).cloned().collect();
-        let downs = monitors.into_iter().map(|(m, pid)| self.on_down(m, pid, reason.clone()));
-        let mut effects: Vec<_> = downs.collect();
-        effects.extend(links.into_iter().map(|pid| self.on_exit(pid, reason.clone(), true)));
-        effects
+        bonds.extend(monitors.map(|(m, watch)| Lost::Monitor(*m, watch.target.clone())));
+        bonds.extend(self.links.keys().filter(|pid| lost(pid)).cloned().map(Lost::Link));
+        bonds
     }
 
     /// Whether there is a link or monitor with an actor of this life of a node, either way.

@@ -8,6 +8,12 @@ fn pid(node: &str, serial: u64) -> AnyPid {
     AnyPid::unbound(instance, serial)
 }
 
+/// What the loss of the node of these pids leads to.
+fn lost(bonds: &mut Bonds, lost: impl Fn(&AnyPid) -> bool) -> Vec<Effect> {
+    let signals = bonds.lose(lost).into_iter().map(|lost| lost.signal(ExitReason::NoConnection));
+    signals.map(|signal| bonds.handle(&me(), signal)).collect()
+}
+
 fn me() -> AnyPid {
     pid("a@h", 0)
 }
@@ -143,7 +149,7 @@ fn node_that_goes_fires_its_links_and_monitors_and_takes_its_watchers() {
     bonds.add_watcher(there.clone(), MonitorRef(7));
     bonds.add_watcher(here.clone(), MonitorRef(7));
     let reason = ExitReason::NoConnection;
-    let effects = bonds.on_node_down(|pid| pid.node() == there.node(), &reason);
+    let effects = lost(&mut bonds, |pid| pid.node() == there.node());
     let expected = [
         Effect::Down(Down { monitor: MonitorRef(1), pid: there.clone(), reason: reason.clone() }),
         Effect::Exit(Exit { pid: there, reason, linked: true }),
@@ -221,8 +227,7 @@ fn newborn_that_leaves_its_link_and_links_again_is_held_back_all_the_same() {
 fn newborn_that_is_lost_with_its_node_is_held_back() {
     let child = pid("b@h", 1);
     let mut bonds = with_newborn(&child);
-    let lost = bonds.on_node_down(|pid| *pid == child, &ExitReason::NoConnection);
-    assert_eq!(lost, [Effect::Nothing]);
+    assert_eq!(lost(&mut bonds, |pid| *pid == child), [Effect::Nothing]);
     assert_eq!(bonds.release(&child).map(|exit| exit.reason), Some(ExitReason::NoConnection));
 }
 
