@@ -138,3 +138,19 @@ fn transient_child_that_its_node_stopped_is_restarted_and_one_that_was_terminate
     assert_eq!(run.state.children().get(key).unwrap().life, Life::Stopped);
     assert_eq!(pid(9).node().as_str(), "a@h");
 }
+
+#[test]
+fn start_that_fails_for_the_supervisors_own_node_is_no_loss_of_it() {
+    let mut run = Run::new(Strategy::OneForOne, 3);
+    let keys = [1, 2].map(|serial| {
+        let key = run.running(child(&serial.to_string(), Restart::Permanent), serial);
+        assert_eq!(run.exited(serial, ExitReason::Normal), [start(key)]);
+        key
+    });
+    let failed = |key| {
+        let error = SpawnError::NoConnection("a@h".parse().unwrap());
+        Input::StartFailed { key, error }
+    };
+    assert_eq!(run.input(failed(keys[0])), [start(keys[0])]);
+    assert!(has_given_up(&run.input(failed(keys[1]))), "each counts");
+}

@@ -45,3 +45,15 @@ fn many_dynamic_children_are_stopped_some_at_a_time_and_none_waits_for_another()
         assert!(stopped.into_iter().eq([Output::Forget { key }].into_iter().chain(ended)));
     }
 }
+
+#[test]
+fn supervisor_that_ends_waits_for_no_delay() {
+    let mut run = Run::new(Strategy::OneForOne, 3);
+    let backoff = Some(Box::new(Backoff::new(Duration::from_secs(1), Duration::from_secs(1))));
+    run.running(ChildRules { backoff, ..child("slow", Restart::Permanent) }, 1);
+    let other = run.running(child("other", Restart::Permanent), 2);
+    assert_eq!(run.exited(1, panicked()), []);
+    assert!(run.state.deadline().is_some());
+    assert_eq!(run.input(Input::End(ExitReason::Shutdown)), [stop(other, 2)]);
+    assert_eq!(run.state.deadline(), None);
+}

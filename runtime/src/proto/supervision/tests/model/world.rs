@@ -82,7 +82,10 @@ impl<'a> World<'a> {
         });
         let children = children.collect();
         self.input(Input::Begin(children));
-        self.drain();
+        // Else things happen while they begin.
+        if self.random.one_in(2) {
+            self.drain();
+        }
         for _ in 0..self.random.below(STEPS_MAX) {
             if self.is_over() {
                 break;

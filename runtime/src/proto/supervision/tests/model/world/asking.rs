@@ -57,7 +57,8 @@ impl World<'_> {
     }
 
     fn say(&mut self, asked: Asked, what: Request) {
-        let request = self.report.answers.len() as u64 + self.log.steps();
+        // From 1: for the models 0 is what was there from the beginning.
+        let request = 1 + self.report.answers.len() as u64 + self.log.steps();
         self.arrived(Message::Asked(request, asked));
         self.input(Input::Asked(RequestId(request), what));
     }
