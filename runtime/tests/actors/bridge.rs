@@ -205,6 +205,11 @@ impl Bridge {
         self.way(from).state.lock().sent.len()
     }
 
+    /// The envelopes of `from` that are kept back.
+    pub(crate) fn envelopes(&self, from: &Node) -> Vec<Vec<u8>> {
+        self.way(from).state.lock().sent.iter().map(|(_, envelope)| envelope.clone()).collect()
+    }
+
     /// Lets the oldest envelope of `from` go that is kept back.
     pub(crate) fn let_one_go(&self, from: &Node) {
         self.way(from).permit(Some(1));

@@ -1,6 +1,7 @@
 //! Functions run on other nodes. By meaning from OTP's `erpc_SUITE`.
 
 mod fixture;
+mod spawned;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,13 +14,11 @@ use starlings_runtime::{
 use tokio::time::Instant;
 
 use self::fixture::{
-    Caller, CallerMethods as _, Stuck, boom, counted, divide, double, hang, meet, node, pick,
-    session_that_refuses, skewed, skewed_output, step, stuck, unnamed, whereabouts,
+    Stuck, boom, counted, divide, double, hang, meet, node, pick, session_that_refuses, skewed,
+    skewed_output, step, stuck, unnamed, whereabouts,
 };
 use crate::bridge::Bridge;
-use crate::fixture::{
-    Counter, CounterMethods as _, Picky, Watcher, WatcherMethods as _, eventually,
-};
+use crate::fixture::{Counter, CounterMethods as _, Picky, eventually};
 
 #[tokio::test]
 async fn a_function_runs_where_it_is_asked_to() {
@@ -47,10 +46,19 @@ async fn a_run_without_an_output_says_why() {
     }
     let unknown = there.run(unnamed, ()).await;
     let known = b.function_names();
-    let expected: BTreeSet<_> =
-        ["boom", "divide", "double", "hang", "meet", "pick", "step", "whereabouts"]
-            .map(|name| format!("test.{name}"))
-            .into();
+    let expected: BTreeSet<_> = [
+        "boom",
+        "divide",
+        "double",
+        "hang",
+        "meet",
+        "meet_and_boom",
+        "pick",
+        "step",
+        "whereabouts",
+    ]
+    .map(|name| format!("test.{name}"))
+    .into();
     assert_eq!(known.iter().cloned().collect::<BTreeSet<_>>(), expected, "functions only");
     let name = unnamed::NAME.to_owned();
     assert_eq!(unknown, Err(RunError::NotRunnable { node: b.name().clone(), name, known }));
@@ -172,6 +180,7 @@ fn errors_tell_whether_a_function_may_have_run() {
     assert_eq!(unknown.to_string(), "\"f\" is not a function of a@h; it knows: none");
     let did_not_run = [
         unknown,
+        RunError::NotAllowed(node.clone()),
         RunError::BadArguments(String::new()),
         RunError::Overloaded,
         RunError::ShuttingDown,
@@ -248,53 +257,6 @@ async fn one_deadline_is_for_all_nodes_together() {
     let start = Instant::now();
     assert_eq!(a.on(b.name()).run(hang, ()).await, Err(RunError::Timeout));
     assert_eq!(start.elapsed().as_secs(), 5, "the default");
-}
-
-#[tokio::test]
-async fn a_spawned_function_is_an_actor_that_ends_with_it() {
-    let (a, b) = (node("a@h"), node("b@h"));
-    let _bridge = Bridge::between(&a, &b);
-    for there in [a.name(), b.name()] {
-        let watcher = a.spawn::<Watcher>(false).await.unwrap();
-        let counter = a.spawn::<Counter>(0).await.unwrap();
-        let place = a.on(there);
-        let meeting = place.spawn_fn(meet, (counter.clone(), 2)).name("the.meeting").await.unwrap();
-        assert_eq!(place.whereis("the.meeting").await.unwrap().as_ref(), Some(meeting.any()));
-        let monitor = watcher.watch(meeting.any().clone()).await.unwrap();
-        eventually("it runs", async || counter.get().await == Ok(1)).await;
-        counter.add(1).unwrap();
-        let normal = vec![(monitor, ExitReason::Normal)];
-        eventually("it returns", async || watcher.downs().await.unwrap() == normal).await;
-        assert_eq!(place.whereis("the.meeting").await, Ok(None));
-
-        let caller = a.spawn::<Caller>(()).await.unwrap();
-        let (panicking, _) = caller.watch_on(there.clone()).await.unwrap();
-        assert_eq!(panicking.node(), there);
-        let hanging = caller.hang_on(there.clone()).await.unwrap();
-        let ended = a.monitor(&caller);
-        a.kill(&hanging);
-        assert_eq!(ended.await.reason, ExitReason::Killed, "by its link");
-        let hanging = place.spawn_fn(hang, ()).await.unwrap();
-        let ended = a.monitor(&hanging);
-        a.stop(&hanging, ExitReason::Shutdown);
-        let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
-        assert_eq!(ended.unwrap().reason, ExitReason::Shutdown, "at its await point");
-    }
-}
-
-#[tokio::test]
-async fn the_down_of_a_spawned_function_has_the_true_reason() {
-    let (a, b) = (node("a@h"), node("b@h"));
-    let bridge = Bridge::between(&a, &b);
-    let boomed = a.on(b.name()).spawn_fn(boom, "boom".to_owned()).await.unwrap();
-    let reason = a.monitor(&boomed).await.reason;
-    let panicked = ExitReason::Panic("boom".to_owned());
-    assert!(reason == panicked || reason == ExitReason::NoProc, "{reason}");
-    let caller = a.spawn::<Caller>(()).await.unwrap();
-    let hanging = caller.hang_on(b.name().clone()).await.unwrap();
-    let ended = b.monitor(&hanging);
-    bridge.cut();
-    assert_eq!(ended.await.reason, ExitReason::NoConnection, "linked to a node that is gone");
 }
 
 #[test]

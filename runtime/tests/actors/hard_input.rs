@@ -1,6 +1,7 @@
 //! Programs that misbehave: what they do to themselves, and not to others.
 
-use std::process::Command;
+mod memory;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -48,27 +49,61 @@ async fn an_actor_that_never_yields_holds_up_no_other_and_can_be_killed_later() 
     assert_eq!(wary.seen().await, Ok(vec![Seen::Exit(stuck.any().clone(), ExitReason::Killed)]));
 }
 
+/// Panics whatever it is told.
+#[derive(Debug)]
+struct Doomed;
+
+#[actor(crate = starlings_runtime)]
+impl Doomed {
+    fn init() -> Self {
+        Self
+    }
+
+    #[cast]
+    fn hear(&mut self) {
+        panic!("cast");
+    }
+
+    #[call]
+    fn answer(&mut self) {
+        panic!("call");
+    }
+
+    #[info]
+    fn happen(&mut self, _: u8) {
+        panic!("info");
+    }
+}
+
 /// supervisor_SUITE: permanent_abnormal: a child that fails whatever it is told
 #[tokio::test]
 async fn a_child_that_panics_in_every_handler_makes_its_supervisor_give_up() {
     let node = node("a@h");
-    let spec = SupervisorSpec::one_for_one().child(spec::<Counter>(0).id("bad"));
+    let spec = SupervisorSpec::one_for_one().child(spec::<Doomed>(()).id("bad"));
     let supervisor = spec.start(&node).await.unwrap();
     let mut down = node.monitor(&supervisor);
-    let mut crashed: Vec<AnyPid> = Vec::new();
+    let (mut crashed, mut reasons) = (Vec::<AnyPid>::new(), Vec::new());
     let reason = loop {
         tokio::select! {
             down = &mut down => break down.reason,
             children = supervisor.which_children() => {
                 let running = children.ok().and_then(|children| children[0].pid.clone());
                 if let Some(child) = running.filter(|child| !crashed.contains(child)) {
-                    let _ = node.pid::<Counter>(&child).crash("again".to_owned());
+                    let (ended, doomed) = (node.monitor(&child), node.pid::<Doomed>(&child));
+                    match crashed.len() % 3 {
+                        0 => doomed.hear().unwrap(),
+                        1 => drop(tokio::spawn(doomed.answer().send())),
+                        _ => assert!(node.notify(&child, 1_u8)),
+                    }
                     crashed.push(child);
+                    reasons.push(ended.await.reason);
                 }
             }
         }
     };
-    assert_eq!((reason, crashed.len()), (ExitReason::Shutdown, 4), "three restarts, and no more");
+    assert_eq!(reason, ExitReason::Shutdown);
+    let panics = ["cast", "call", "info", "cast"].map(|what| ExitReason::Panic(what.to_owned()));
+    assert_eq!(reasons, panics, "three restarts, and no more");
     assert_eq!(node.actors_count(), 0);
 }
 
@@ -80,55 +115,6 @@ async fn a_mailbox_of_no_capacity_holds_one_message() {
     let sent = [counter.add(1), counter.add(1), counter.add(1)];
     assert_eq!(sent, [Ok(()), Err(CastError::Overloaded), Err(CastError::Overloaded)]);
     eventually("there is room", async || counter.get().await == Ok(1)).await;
-}
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    1024 * line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap()
-}
-
-/// Whether the test of this name passes in a process of its own, where no other uses memory.
-fn passes_alone(name: &str) -> bool {
-    let binary = std::env::current_exe().unwrap();
-    let run = Command::new(binary).args(["--exact", name]).env(ALONE, "1").output().unwrap();
-    let output = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{output}");
-    output.contains("1 passed")
-}
-
-/// Set for a test that runs in a process of its own.
-const ALONE: &str = "STARLINGS_TEST_ALONE";
-
-/// Set for ten times as many.
-const MANY: &str = "STARLINGS_TEST_MANY";
-
-/// process_SUITE: spawn_with_binaries: what goes to the dead leaves no memory
-#[test]
-fn casts_to_the_dead_leave_memory_flat() {
-    if std::env::var_os(ALONE).is_none() {
-        assert!(passes_alone("hard_input::casts_to_the_dead_leave_memory_flat"));
-        return;
-    }
-    let count = if std::env::var_os(MANY).is_some() { 10_000_000 } else { 1_000_000 };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        for (places, count) in both().into_iter().zip([count, count / 10]) {
-            let counter = places.b.spawn::<Counter>(0).await.unwrap();
-            places.b.kill(&counter);
-            eventually("it ends", async || places.b.actors_count() == 0).await;
-            let dead: Pid<Counter> = places.a.pid(counter.any());
-            let cast = || drop(dead.crash("x".repeat(100)));
-            (0..count / 10).for_each(|_| cast());
-            let before = resident_bytes();
-            (0..count).for_each(|_| cast());
-            let grown = resident_bytes().saturating_sub(before);
-            assert!(grown < 4 << 20, "{grown} bytes for {count} casts");
-            let undeliverable = places.b.counters().read().undeliverable;
-            let remote = places.a.name() != places.b.name();
-            assert_eq!(undeliverable, if remote { count / 10 + count } else { 0 });
-        }
-    });
 }
 
 /// monitor_SUITE: list_cleanup, mixer

@@ -192,7 +192,8 @@ async fn a_panic_while_the_state_is_dropped_leaves_nothing() {
     }
 }
 
-/// process_SUITE: processes_bif, otp_7738: nothing of the dead is left
+/// process_SUITE: processes_bif, otp_7738: nothing of the dead is left. Groups are the registry's, which
+/// has its own tests of what a death leaves.
 #[tokio::test]
 async fn an_actor_that_ends_frees_all_it_held() {
     for (places, how) in ENDS.into_iter().flat_map(|how| both().map(|places| (places, how))) {

@@ -8,6 +8,8 @@ mod backpressure;
 mod bonds;
 mod bridge;
 mod by_hand;
+mod circles;
+mod continued;
 mod endings;
 mod evolve;
 mod fixture;

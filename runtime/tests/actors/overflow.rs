@@ -1,5 +1,7 @@
 //! Full mailboxes, and emptying them in order.
 
+mod remote;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::bridge::Bridge;
 use crate::fixture::{Watcher, WatcherMethods as _, eventually, node};
+use crate::puppet::{self, PuppetMethods as _, puppet};
 
 /// The four policies, on actors that hold four messages and can be held up.
 macro_rules! keeper {
@@ -176,6 +179,24 @@ async fn the_age_of_the_oldest_message_can_be_read() {
     assert!((3000..3100).contains(&oldest.as_millis()), "{oldest:?}");
 }
 
+/// Of an actor at whose mailbox nobody has looked: its age counts from when 64 waited.
+#[tokio::test(start_paused = true)]
+async fn the_age_of_the_oldest_message_counts_from_when_many_wait() {
+    let node = node("a@h");
+    let puppet = puppet(&node).await;
+    let go = puppet::busy(&puppet, |_| {}).await;
+    (0..64).for_each(|what| puppet.hear(what).unwrap());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    puppet.hear(64).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    puppet.hear(65).unwrap();
+    let oldest = node.actor_info(puppet.any()).unwrap().oldest.unwrap();
+    assert!((3000..3100).contains(&oldest.as_millis()), "{oldest:?}");
+    drop(go);
+    assert_eq!(puppet.seen().await.unwrap().len(), 66);
+    assert_eq!(node.actor_info(puppet.any()).unwrap().oldest, None);
+}
+
 /// Records what it is given when it is let through.
 #[derive(Debug)]
 struct Gated {
@@ -183,7 +204,7 @@ struct Gated {
     count: u32,
 }
 
-#[actor(crate = starlings_runtime)]
+#[actor(name = "test.gated", spawnable = false, crate = starlings_runtime)]
 impl Gated {
     fn init(gate: Arc<Notify>) -> Self {
         Self { gate, count: 0 }

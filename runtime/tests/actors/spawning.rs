@@ -1,12 +1,15 @@
 //! Spawning on one's own node.
 
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::ThreadId;
 use std::time::Duration;
 
 use starlings_runtime::{Cx, ExitReason, Pid, RegisterError, SpawnError, actor};
 use tokio::runtime::{Builder, Handle, Id};
 
+use crate::bridge::Bridge;
 use crate::fixture::{Counter, CounterMethods as _, asked, eventually, node};
+use crate::puppet::{links, watchers};
 
 /// Spawns the next one as it begins, and waits for it.
 struct Link(u64);
@@ -101,6 +104,52 @@ async fn an_init_that_hangs_is_given_up() {
     let hung = node.spawn::<Counter>(-3).timeout(Duration::from_millis(50)).await;
     assert_eq!(hung, Err(SpawnError::Timeout));
     assert_eq!(node.actors_count(), 0);
+}
+
+/// Blocks its thread in `init` until it is released, or for so long that a test has failed.
+struct Blocked;
+
+#[actor(thread = true, crate = starlings_runtime)]
+impl Blocked {
+    fn init(released: Receiver<()>) -> Self {
+        let _ = released.recv_timeout(Duration::from_secs(20));
+        Self
+    }
+}
+
+/// The runtime has one thread: were `init` run in it, nobody could keep the time.
+#[tokio::test]
+async fn an_init_that_blocks_a_thread_of_its_own_is_given_up_in_time() {
+    let (node, (release, released)) = (node("a@h"), channel());
+    let spawn = node.spawn::<Blocked>(released).name("blocked");
+    assert_eq!(spawn.timeout(Duration::from_millis(50)).await, Err(SpawnError::Timeout));
+    let counter = node.spawn::<Counter>(7).await.unwrap();
+    assert_eq!(counter.get().await, Ok(7), "who asked goes on");
+    assert!(node.whereis("blocked").is_some(), "it is in its init");
+    release.send(()).unwrap();
+    eventually("it is killed as it comes back", async || node.actors_count() == 1).await;
+    assert_eq!(node.whereis("blocked"), None);
+}
+
+#[tokio::test]
+async fn bonds_of_a_spawn_without_a_parent_are_none() {
+    let (a, b) = (node("a@h"), node("b@h"));
+    let bridge = Bridge::between(&a, &b);
+    for there in [&a, &b] {
+        let linked = a.on(there.name()).spawn::<Counter>(0).linked().await.unwrap();
+        let watched = a.on(there.name()).spawn::<Counter>(0).monitored().await.unwrap().0;
+        for child in [linked, watched] {
+            assert_eq!((links(there, &child), watchers(there, &child)), (vec![], 0));
+            let ended = there.monitor(&child);
+            child.crash("alone".to_owned()).unwrap();
+            assert_eq!(ended.await.reason, ExitReason::Panic("alone".to_owned()));
+        }
+        let is_needed = async || bridge.is_needed(&a) || bridge.is_needed(&b);
+        eventually("nothing is kept of it", async || !is_needed().await).await;
+    }
+    let here = a.spawn::<Counter>(0).linked().await.unwrap();
+    assert_eq!(links(&a, &here), []);
+    assert_eq!((here.get().await, a.actors_count(), b.actors_count()), (Ok(0), 1, 0));
 }
 
 #[tokio::test]

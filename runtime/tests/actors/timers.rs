@@ -1,14 +1,18 @@
-//! Events that come later, or next.
+//! Events that come later.
 
 use std::time::Duration;
 
-use starlings_runtime::{Cx, Node, Pid, Timeout, TimerRef, actor};
+use starlings_runtime::{Cx, ExitReason, Node, Pid, Timeout, TimerRef, actor};
 use tokio::time::Instant;
 
-use crate::fixture::{eventually, node};
+use crate::fixture::node;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Tick(&'static str);
+
+/// One of many.
+#[derive(Debug)]
+struct Numbered(u64);
 
 /// Sets timers as it is told, and keeps what comes and when.
 #[derive(Debug)]
@@ -16,14 +20,13 @@ struct Clock {
     began: Instant,
     seen: Vec<(&'static str, u64)>,
     held: Option<Timeout>,
+    rung: Vec<u64>,
 }
 
 #[actor(crate = starlings_runtime)]
 impl Clock {
-    fn init(cx: &mut Cx<Self>) -> Self {
-        cx.continue_with(Tick("first"));
-        cx.continue_with(Tick("second"));
-        Self { began: Instant::now(), seen: Vec::new(), held: None }
+    fn init() -> Self {
+        Self { began: Instant::now(), seen: Vec::new(), held: None, rung: Vec::new() }
     }
 
     #[call]
@@ -39,8 +42,13 @@ impl Clock {
     #[cast]
     fn many(&mut self, count: u64, cx: &mut Cx<Self>) {
         for i in 0..count {
-            cx.send_after(Duration::from_millis(500 + i % 1000), Tick("tick"));
+            cx.send_after(Duration::from_millis(500 + i % 1000), Numbered(i));
         }
+    }
+
+    #[call]
+    fn rung(&self) -> Vec<u64> {
+        self.rung.clone()
     }
 
     #[cast]
@@ -84,6 +92,11 @@ impl Clock {
         let at = u64::try_from(self.began.elapsed().as_millis()).unwrap();
         self.seen.push((tick.0, at));
     }
+
+    #[info]
+    fn ring(&mut self, numbered: Numbered) {
+        self.rung.push(numbered.0);
+    }
 }
 
 async fn clock() -> (Node, Pid<Clock>) {
@@ -92,17 +105,8 @@ async fn clock() -> (Node, Pid<Clock>) {
     (node, clock)
 }
 
-/// What came beside the events that `init` asked for.
 async fn seen(clock: &Pid<Clock>) -> Vec<(&'static str, u64)> {
-    clock.seen().await.unwrap().split_off(2)
-}
-
-/// `gen_server_SUITE`: `continue`.
-#[tokio::test]
-async fn what_init_continues_with_comes_before_the_first_message() {
-    let (_node, clock) = clock().await;
-    let seen = clock.seen().await.unwrap();
-    assert_eq!(seen.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "second"]);
+    clock.seen().await.unwrap()
 }
 
 /// `timer_SUITE`: `send_after1`, `send_after2`.
@@ -180,11 +184,26 @@ async fn a_timeout_goes_with_the_state_that_holds_it() {
 
 #[tokio::test(start_paused = true)]
 async fn timers_of_an_actor_end_with_it() {
-    let (node, clock) = clock().await;
-    clock.many(1000).unwrap();
-    eventually("they are set", async || node.timers_count() >= 1000).await;
-    node.kill(&clock);
-    eventually("they are gone", async || node.timers_count() == 0).await;
+    for how in [ExitReason::Normal, ExitReason::Killed, ExitReason::error("by hand")] {
+        let (node, clock) = clock().await;
+        let other = node.spawn::<Clock>(()).await.unwrap();
+        other.once("other", Duration::from_secs(1)).await.unwrap();
+        clock.many(1000).unwrap();
+        clock.hold("held", Duration::from_secs(1)).unwrap();
+        clock.every("every", Duration::from_secs(1)).await.unwrap();
+        assert_eq!(node.timers_count(), 1 + 1000 + 2);
+        let down = node.monitor(&clock);
+        match &how {
+            ExitReason::Normal => node.stop(&clock, how.clone()),
+            ExitReason::Killed => node.kill(&clock),
+            _ => node.exit(&clock, how.clone()),
+        }
+        assert_eq!(down.await.reason, how);
+        assert_eq!(node.timers_count(), 1, "gone as its end is told, and no other's");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(seen(&other).await.len(), 1);
+        assert_eq!(node.timers_count(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +211,9 @@ async fn a_hundred_thousand_timers_ring_once_each() {
     let (_node, clock) = clock().await;
     clock.many(100_000).unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(seen(&clock).await.len(), 100_000);
+    let mut rung = clock.rung().await.unwrap();
+    rung.sort_unstable();
+    assert!(rung.into_iter().eq(0..100_000), "each of them, and none twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,7 +253,7 @@ impl Nest {
 
     #[info]
     fn tick(&mut self, _: Tick, cx: &mut Cx<Self>) {
-        cx.stop(starlings_runtime::ExitReason::Normal);
+        cx.stop(ExitReason::Normal);
     }
 }
 

@@ -9,18 +9,19 @@ use super::Mailbox;
 use super::state::State;
 use super::sync::{AtomicU32, MutexGuard, Ordering, spin_loop};
 
-/// Shortest time to stay away. Pauses of the processor, of some 20 to 50 ns each.
-const PAUSES_MIN: u32 = 8;
+/// Shortest time to stay away. Pauses of the processor, of some 20 to 50 ns each. To loom a pause is
+/// a chance for others to run, and those it has anyway.
+const PAUSES_MIN: u32 = if cfg!(starlings_loom) { 0 } else { 8 };
 
 /// Longest time to stay away. Pauses: some 20 to 50 us, in which the other sender pushes a thousand.
-const PAUSES_MAX: u32 = 1024;
+const PAUSES_MAX: u32 = if cfg!(starlings_loom) { 0 } else { 1024 };
 
 /// Pushes between two contended ones that are worth a change of the thread. Count. At that the rate of
 /// four senders is that of one; fewer pushes mean that the lock changes hands too often.
 const PUSHES_AT_ONCE: u64 = 1024;
 
 /// How often the lock is tried before the thread is parked. Count.
-const TRIES_MAX: u32 = 4;
+const TRIES_MAX: u32 = if cfg!(starlings_loom) { 1 } else { 4 };
 
 /// How long to stay away from the lock: learned from how much is pushed meanwhile.
 #[derive(Debug)]

@@ -122,6 +122,34 @@ fn dropping_the_oldest_spares_events_and_what_is_in_hand() {
     assert_eq!(mailbox.fill().dropped, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_oldest_is_as_old_as_it_is_since_64_waited() {
+    let ages = |mailbox: &Mailbox<u32>| mailbox.fill().oldest.map(|age| age.as_secs());
+    let sleep = |secs| tokio::time::sleep(std::time::Duration::from_secs(secs));
+    let fill = |mailbox: &Mailbox<u32>, count| {
+        (0..count).for_each(|message| drop(mailbox.push(message, None).unwrap()));
+    };
+    let (woken, mut batch) = (Arc::default(), Queue::default());
+    // With 64 it has just begun: only the next sender sees them.
+    for (first, age) in [(63, 0), (64, 3)] {
+        let mailbox = Mailbox::new(1000, Overflow::Refuse);
+        fill(&mailbox, first);
+        sleep(1).await;
+        fill(&mailbox, 1);
+        sleep(3).await;
+        assert_eq!(ages(&mailbox), Some(age));
+    }
+    let mailbox = Mailbox::new(1000, Overflow::Refuse);
+    fill(&mailbox, 65);
+    sleep(1).await;
+    assert!(poll(mailbox.take(&mut batch), &woken).is_ready());
+    fill(&mailbox, 65);
+    sleep(1).await;
+    assert_eq!(ages(&mailbox), Some(2), "in hand");
+    messages(&mut batch).iter().for_each(|_| mailbox.note_handled());
+    assert_eq!(ages(&mailbox), Some(1), "those that came after");
+}
+
 #[test]
 fn capacity_zero_is_one() {
     let mailbox = Mailbox::new(0, Overflow::Refuse);

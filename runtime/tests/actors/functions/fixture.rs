@@ -56,6 +56,13 @@ pub(crate) async fn meet(counter: Pid<Counter>, wanted: i64) -> i64 {
     wanted
 }
 
+/// Panics once another one has come to the counter.
+#[remote(name = "test.meet_and_boom", crate = starlings_runtime)]
+pub(crate) async fn meet_and_boom(counter: Pid<Counter>, why: String) {
+    meet::here(counter, 2).await;
+    panic!("{why}");
+}
+
 #[remote(name = "test.pick", crate = starlings_runtime)]
 pub(crate) fn pick(value: Picky) -> Picky {
     Picky(value.0 + 1)
@@ -98,6 +105,7 @@ pub(crate) fn node(name: &str) -> Node {
     parts.add_function::<hang>().unwrap();
     parts.add_function::<step>().unwrap();
     parts.add_function::<meet>().unwrap();
+    parts.add_function::<meet_and_boom>().unwrap();
     parts.add_function::<pick>().unwrap();
     parts.start()
 }
