@@ -57,3 +57,16 @@ fn supervisor_that_ends_waits_for_no_delay() {
     assert_eq!(run.input(Input::End(ExitReason::Shutdown)), [stop(other, 2)]);
     assert_eq!(run.state.deadline(), None);
 }
+
+#[test]
+fn significant_child_that_waits_for_its_restart_has_not_ended_for_good() {
+    let mut run = Run::new(Strategy::OneForOne, 3);
+    run.state.rules.auto_shutdown = AutoShutdown::AllSignificant;
+    let significant = |id| ChildRules { significant: true, ..child(id, Restart::Transient) };
+    let backoff = Some(Box::new(Backoff::new(Duration::from_secs(1), Duration::from_secs(1))));
+    run.running(ChildRules { backoff, ..significant("slow") }, 1);
+    run.running(significant("other"), 2);
+    assert_eq!(run.exited(1, panicked()), []);
+    assert_eq!(run.exited(2, ExitReason::Normal), []);
+    assert!(run.state.has_begun());
+}
