@@ -193,10 +193,12 @@ async fn timers_of_an_actor_end_with_it() {
         clock.every("every", Duration::from_secs(1)).await.unwrap();
         assert_eq!(node.timers_count(), 1 + 1000 + 2);
         let down = node.monitor(&clock);
-        match &how {
-            ExitReason::Normal => node.stop(&clock, how.clone()),
-            ExitReason::Killed => node.kill(&clock),
-            _ => node.exit(&clock, how.clone()),
+        if how == ExitReason::Normal {
+            node.stop(&clock, how.clone());
+        } else if how == ExitReason::Killed {
+            node.kill(&clock);
+        } else {
+            node.exit(&clock, how.clone());
         }
         assert_eq!(down.await.reason, how);
         assert_eq!(node.timers_count(), 1, "gone as its end is told, and no other's");

@@ -6,7 +6,7 @@ use starlings::prelude::*;
 use starlings::{CallError, MembershipConfig, address};
 use tokio::time::{Instant, sleep};
 
-struct Echo(String);
+pub(crate) struct Echo(String);
 
 #[actor(name = "it.echo")]
 impl Echo {
@@ -21,7 +21,7 @@ impl Echo {
 }
 
 /// A node that finds the others through `seeds`, ten times as fast as by default.
-async fn start(name: &str, seeds: &[String]) -> Node {
+pub(crate) async fn start(name: &str, seeds: &[String]) -> Node {
     let mut gossip = MembershipConfig::new(seeds);
     gossip.timings.probe_interval = Duration::from_millis(100);
     gossip.timings.probe_timeout = Duration::from_millis(50);
@@ -32,7 +32,10 @@ async fn start(name: &str, seeds: &[String]) -> Node {
 }
 
 /// Asks until the answer is as wanted.
-async fn asks(echo: &Pid<Echo>, is_met: impl Fn(&std::result::Result<String, CallError>) -> bool) {
+pub(crate) async fn asks(
+    echo: &Pid<Echo>,
+    is_met: impl Fn(&std::result::Result<String, CallError>) -> bool,
+) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let answer = echo.echo().timeout(Duration::from_secs(2)).await;
