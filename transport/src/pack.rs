@@ -145,6 +145,25 @@ mod tests {
         assert!(bodies == expected, "other bodies, or others packed");
     }
 
+    /// The blocks were written by hand from the description of the format: a literal, so many bytes from one
+    /// back, more literals. Another program may leave fewer literals at the end than this one.
+    #[test]
+    fn packed_frame_has_golden_bytes() {
+        let (head, raw_size) = ([0, 0, 0, 3, 0, 0, 0, 0x80 | 1], [100, 0, 0, 0]);
+        let frame_of = |len: u8, block: &[u8]| [&[len], &head[..], &raw_size, block].concat();
+        let ours = frame_of(21, &[0x1f, 7, 1, 0, 74, 0x60, 7, 7, 7, 7, 7, 7]);
+        let theirs = frame_of(20, &[0x1f, 7, 1, 0, 75, 0x50, 7, 7, 7, 7, 7]);
+        for golden in [&ours, &theirs] {
+            let Some((_, body, [])) = frame::split(golden) else { panic!("it is one frame") };
+            let mut out = Vec::new();
+            assert_eq!(unpack(body, &mut out), Ok(()));
+            assert_eq!(out, [7; 100]);
+        }
+        let mut batch = frame(3, &[7; 100]);
+        pack(&mut batch, 100);
+        assert_eq!(batch, ours);
+    }
+
     #[test]
     fn what_does_not_unpack_or_expands_too_far_is_refused() {
         let mut out = Vec::new();

@@ -60,6 +60,11 @@ pub(crate) struct FakeSession {
 }
 
 impl FakeRuntime {
+    /// The events, to be waited for.
+    pub(crate) fn watch(&self) -> watch::Receiver<Vec<Event>> {
+        self.events.subscribe()
+    }
+
     pub(crate) fn send_to(&self, peer: &NodeId, envelope: &[u8]) -> Result<(), OutletError> {
         let outlet = self.outlets.lock()[peer].clone();
         outlet.send(LaneKey(0), Urgency::Refusable, &mut |out| {

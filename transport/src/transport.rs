@@ -37,6 +37,8 @@ mod connecting;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod long_messages;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The same actors from another node.
 
-use starlings_runtime::{CallError, CastError, ExitReason, NodeEvent, Pid, SpawnError};
+use starlings_runtime::{AnyPid, CallError, CastError, ExitReason, NodeEvent, Pid, SpawnError};
 
 use crate::bridge::Bridge;
 use crate::fixture::{
@@ -41,6 +41,17 @@ async fn calls_to_dead_and_unknown_pids_fail_at_once() {
     assert_eq!(parked.await, Err(CallError::Down(ExitReason::Panic("boom".to_owned()))));
     eventually("it ends", async || !b.is_alive(counter.any())).await;
     assert_eq!(counter.get().await, Err(CallError::NoProc));
+
+    let other = a.on(b.name()).spawn::<Counter>(0).await.unwrap();
+    for never in [0, other.any().serial() + 1000, u64::MAX >> 1] {
+        let text = format!("<{}#{}.{never}>", b.name(), b.instance().incarnation);
+        let pid = text.parse::<AnyPid>().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let unknown = a.pid::<Counter>(&pid);
+        assert_eq!(unknown.get().await, Err(CallError::NoProc), "{text}");
+        unknown.add(1).unwrap();
+        assert_eq!(a.monitor(&unknown).await.reason, ExitReason::NoProc, "{text}");
+    }
+    assert_eq!(other.get().await, Ok(0));
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ use crate::wire::{
     VERSION_MIN,
 };
 
+mod again;
+
 /// Two nodes with a session that is not to be disturbed.
 async fn bystanders(net: &Net) -> (Node, Node) {
     let (a, b) = (Node::start(net, "a").await, Node::start(net, "b").await);
@@ -53,10 +55,13 @@ async fn bytes_that_break_the_protocol_end_their_session_only() {
         bytes
     };
     let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 64]].concat();
-    let cases: [(&str, u8, Vec<u8>); 23] = [
+    let cases: [(&str, u8, Vec<u8>); 26] = [
         ("a packed frame that does not unpack", 1, packed(b"xxxxxxxx")),
         ("a packed frame that expands too far", 1, packed(&bomb)),
         ("a frame that is too large", 1, too_large.to_le_bytes().to_vec()),
+        ("a control frame of the greatest length", 0, vec![0xff; 4]),
+        ("a user frame of the greatest length", 1, vec![0xff; 4]),
+        ("a bulk frame of the greatest length", 2, vec![0xff; 4]),
         ("a frame without a header", 1, vec![0; 4]),
         ("a frame of an unknown kind", 1, unknown),
         ("a gap", 1, envelopes(1, &[b"x"])),

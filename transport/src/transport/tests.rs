@@ -328,6 +328,7 @@ async fn full_lane_refuses_and_overflow_ends_the_session() {
         let mut sent = (0..1000).map(|_| send(key, Urgency::Refusable, envelope));
         assert_eq!(sent.find(Result::is_err), Some(Err(OutletError::Overloaded)));
     }
+    a.talks_to(&c, "while two lanes are full").await;
     let ended = (0..5000).map(|_| send(0, Urgency::Forced, &short)).find(Result::is_err);
     assert_eq!(ended, Some(Err(OutletError::Closed)));
     a.sees_down(&b, DownReason::Overflow).await;

@@ -1,7 +1,9 @@
-//! What a node of version 3 said once, byte for byte, played back to the listener of today.
+//! What nodes of each version say, byte for byte and with fixed nonces, played back to the listener of
+//! today; and what listeners of earlier versions answer, played back to its dialler.
 //!
-//! The bytes were written down when nodes spoke version 3 only, with fixed nonces, and are not to be
-//! changed: nodes that say them are in the field.
+//! The bytes are not to be changed: nodes that say them are in the field.
+
+use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -10,11 +12,18 @@ use starlings_runtime::DownReason;
 
 use crate::cookie::Cookie;
 use crate::pipe::{Connection, MemoryNetwork};
-use crate::proto::handshake::{Listener, ListenerInput, Output, Party};
+use crate::proto::handshake::{Agreement, Claim, Dialler, Listener, ListenerInput, Output, Party};
 use crate::proto::peers::{SessionKey, Side};
 use crate::testing::{Event, Net, Node, PATIENCE};
 use crate::wire::tests::instance;
-use crate::wire::{self, CONTROL_LANE, Opening, Pulse, Versions};
+use crate::wire::{
+    self, CONTROL_LANE, ChannelBinding, Opening, Pulse, VERSION_MAX, VERSION_MIN, Versions,
+};
+
+mod answers;
+mod version_3;
+mod version_4;
+mod version_5;
 
 /// One lane's handshake: what the dialler says, and what it was answered.
 struct Lane {
@@ -25,37 +34,19 @@ struct Lane {
     ready: &'static str,
 }
 
-/// `a@h`, life 7, dials `b@h`, life 9, for session 300 of three lanes; the cookie is `secret`.
-const LANES: [Lane; 3] = [
-    Lane {
-        hello: "5354524c0303 0361406807 03624068 00 ac02 00 00 03 e807 8827 00 \
-                0101010101010101010101010101010101010101010101010101010101010101",
-        challenge: "00 03 0362406809 00 03 e807 8827 00 \
-                    1010101010101010101010101010101010101010101010101010101010101010",
-        proof: "01 417aaebaa961974c8980b6c37dd16614fcb626f16dcdffb0837f42351e962ef5",
-        welcome: "02 625d0a20e9d3c216d8f64d9ecc0f9c99a2976dc1b06641196812c09723a9c51b \
-                  0d6772656574696e67206f662062",
-        ready: "03 0d6772656574696e67206f662061",
-    },
-    Lane {
-        hello: "5354524c0303 0361406807 03624068 00 ac02 00 01 03 e807 8827 00 \
-                0202020202020202020202020202020202020202020202020202020202020202",
-        challenge: "00 03 0362406809 00 03 e807 8827 00 \
-                    1111111111111111111111111111111111111111111111111111111111111111",
-        proof: "01 05cb5e6e9086ede34f63848c48074c99cfbda7a42c6b15116b31ea6f391663f9",
-        welcome: "02 33e6e0acc200cab05361a9c85ba6e366c75c050f255177775c5067519ca2aff1 00",
-        ready: "03 00",
-    },
-    Lane {
-        hello: "5354524c0303 0361406807 03624068 00 ac02 00 02 03 e807 8827 00 \
-                0303030303030303030303030303030303030303030303030303030303030303",
-        challenge: "00 03 0362406809 00 03 e807 8827 00 \
-                    1212121212121212121212121212121212121212121212121212121212121212",
-        proof: "01 d3b0015c99a4f613c5d07d65c34556434c37b049e128a7d9505b9de67ec3ecba",
-        welcome: "02 1405bf760ad42c1c2dd155f15dd8c8c2f9e59020273fcaf28aa1e61b0dea289e 00",
-        ready: "03 00",
-    },
-];
+/// What `a@h`, life 7, said to `b@h`, life 9, which it dialled for session 300 of three lanes; the cookie
+/// is `secret`.
+struct Recording {
+    version: u16,
+    /// The channel of all lanes.
+    channel: Option<ChannelBinding>,
+    lanes: [Lane; 3],
+    /// On the control lane, from version 4 on: the question whether the session may end, and the answer of
+    /// an end that needs it.
+    idle: Option<[&'static str; 2]>,
+    /// The last frames, of lanes 0 to 2.
+    goodbyes: [&'static str; 3],
+}
 
 /// On the user lane: two envelopes in one frame.
 const ENVELOPES: &str = "0d000000 00000000 01 03 6f6e65 03 74776f";
@@ -77,27 +68,27 @@ const DELIVERED: &str = "06000000 00000000 05 00";
 /// What the user lane says when the node sends `answer`.
 const ANSWER: &str = "0c000000 00000000 01 06 616e73776572";
 
-/// The last frames, of lanes 0 to 2.
-const GOODBYES: [&str; 3] =
-    ["06000000 02000000 03 00", "06000000 01000000 03 00", "06000000 02000000 03 00"];
-
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter(|digit| !digit.is_whitespace()).collect();
     let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
     digits.chunks(2).map(byte).collect()
 }
 
-/// Today's listener, with the nonce of then.
-fn listener(nonce: u8) -> Listener {
-    let party = Party {
-        me: instance("b@h", 9),
-        versions: Versions::ALL,
+fn party(me: &str, incarnation: u64, versions: Versions) -> Party {
+    Party {
+        me: instance(me, incarnation),
+        versions,
         hidden: false,
         pulse: Pulse { heartbeat_ms: 1000, silent_ms: 5000 },
         lanes: 3,
         unpacks: false,
-    };
-    Listener::new(party, Cookie::new(*b"secret"), [nonce; 32])
+    }
+}
+
+/// Today's listener, with the nonce of then.
+fn listener(nonce: u8, channel: Option<ChannelBinding>) -> Listener {
+    let party = party("b@h", 9, Versions::ALL);
+    Listener::new(party, Cookie::new(*b"secret"), [nonce; 32]).by(channel)
 }
 
 fn said(outputs: &[Output]) -> Vec<u8> {
@@ -108,8 +99,9 @@ fn said(outputs: &[Output]) -> Vec<u8> {
 }
 
 /// The handshake of one lane, after which the node has it.
-fn shake_hands(node: &Node, at: u8, lane: &Lane, connection: Connection) {
-    let mut listener = listener(0x10 + at);
+fn shake_hands(node: &Node, at: u8, recording: &Recording, connection: Connection) {
+    let lane = &recording.lanes[usize::from(at)];
+    let mut listener = listener(0x10 + at, recording.channel);
     let mut handle = |input| {
         let mut outbox = Vec::new();
         listener.handle(input, &mut outbox);
@@ -129,7 +121,7 @@ fn shake_hands(node: &Node, at: u8, lane: &Lane, connection: Connection) {
     assert_eq!(said(&welcomed), bytes(lane.welcome), "lane {at}");
     let done = handle(heard(lane.ready));
     let [Output::Done(agreement)] = &done[..] else { panic!("lane {at}: {done:?}") };
-    assert_eq!(agreement.version, 3);
+    assert_eq!(agreement.version, recording.version);
     let key = SessionKey { side: Side::Accepted, id: claim.session };
     node.hub.join(key, at, connection, agreement.clone());
 }
@@ -147,17 +139,27 @@ async fn hears(connection: &mut Connection, hex: &str) {
     assert_eq!(heard, expected);
 }
 
-/// Goal: a node of version 3 can still talk to this one, and hears nothing but version 3.
+/// Goal: a node of an earlier version, and another one of today's, is understood, and hears nothing but
+/// its own version.
 /// Method: virtual time, so that no heartbeat comes in between.
 #[tokio::test(start_paused = true)]
-async fn recorded_node_of_version_3_is_understood_and_answered() {
+async fn recorded_nodes_of_all_versions_are_understood_and_answered() {
+    let recordings = [version_3::RECORDING, version_4::RECORDING, version_5::RECORDING];
+    assert!(recordings.iter().map(|recording| recording.version).eq(VERSION_MIN..=VERSION_MAX));
+    for recording in recordings {
+        is_understood_and_answered(&recording).await;
+    }
+}
+
+async fn is_understood_and_answered(recording: &Recording) {
     let net = Net::Memory(MemoryNetwork::default());
     let b = Node::start_as(&net, "b", 9, |_, _| {}).await;
+    b.runtime.needs.store(true, Ordering::SeqCst);
     let pipe = net.pipe("recorded").listen("memory:recorded").await.unwrap();
     let mut lanes = Vec::new();
-    for (at, lane) in (0..).zip(&LANES) {
+    for at in 0..3 {
         let dialled = net.pipe("player").dial("memory:recorded").await.unwrap();
-        shake_hands(&b, at, lane, pipe.accept().await.unwrap());
+        shake_hands(&b, at, recording, pipe.accept().await.unwrap());
         lanes.push(dialled);
     }
     b.sees("the up", |events| events.contains(&Event::Up(instance("a@h", 7)))).await;
@@ -172,11 +174,67 @@ async fn recorded_node_of_version_3_is_understood_and_answered() {
     assert_eq!(b.events()[1..], [b"one" as &[u8], b"two", b"longer"].map(delivered));
     says(&mut lanes[0], PULSE).await;
     hears(&mut lanes[0], PULSE_ANSWER).await;
+    if let Some([question, answer]) = recording.idle {
+        says(&mut lanes[0], question).await;
+        hears(&mut lanes[0], answer).await;
+    }
     b.runtime.send_to(&"a@h".parse().unwrap(), b"answer").unwrap();
     hears(&mut lanes[1], ANSWER).await;
-    for (lane, goodbye) in lanes.iter_mut().zip(GOODBYES) {
+    for (lane, goodbye) in lanes.iter_mut().zip(recording.goodbyes) {
         says(lane, goodbye).await;
     }
     let down = Event::Down("a@h".parse().unwrap(), DownReason::Closed);
     b.sees("the down", |events| events.contains(&down)).await;
+}
+
+/// Today's dialler and what it says to recorded answers; what both have agreed on.
+fn dials(at: u8, lane: &Lane, channel: Option<ChannelBinding>) -> Agreement {
+    // What a later version has beside these changes nothing of this.
+    let party = party("a@h", 7, Versions { min: 3, max: 5 });
+    let claim = Claim { peer: party.me.clone(), session: 300, lost: None, lane: at, lanes: 3 };
+    let greeting = match at {
+        CONTROL_LANE => b"greeting of a".to_vec(),
+        _ => Vec::new(),
+    };
+    let (cookie, wanted) = (Cookie::new(*b"secret"), "b@h".parse().unwrap());
+    let dialler = Dialler::new(party, cookie, wanted, &claim, greeting, [at + 1; 32]);
+    let mut dialler = dialler.by(channel);
+    assert_eq!(postcard::to_allocvec(dialler.hello()).unwrap(), bytes(lane.hello), "lane {at}");
+    let mut handle = |hex| {
+        let mut outbox = Vec::new();
+        dialler.handle(wire::decode(&bytes(hex)), &mut outbox);
+        outbox
+    };
+    let proven = handle(lane.challenge);
+    let [Output::Challenged, answer @ ..] = &proven[..] else { panic!("lane {at}: {proven:?}") };
+    assert_eq!(said(answer), bytes(lane.proof), "lane {at}");
+    let done = handle(lane.welcome);
+    assert_eq!(said(&done), bytes(lane.ready), "lane {at}");
+    let [_, Output::Done(agreement)] = &done[..] else { panic!("lane {at}: {done:?}") };
+    agreement.clone()
+}
+
+/// Goal: this node can dial one of an earlier version, also by a channel, of which that one knows nothing.
+#[test]
+fn recorded_listeners_of_earlier_versions_are_agreed_with() {
+    let channel = Some([5; 32]);
+    let recorded = [(3, answers::VERSION_3), (4, answers::VERSION_4)];
+    assert!(recorded.iter().map(|(version, _)| *version).eq(VERSION_MIN..VERSION_MAX));
+    for (version, lanes) in recorded {
+        for (at, lane) in (0..).zip(&lanes) {
+            let agreement = dials(at, lane, channel);
+            assert_eq!((agreement.version, agreement.lanes), (version, 3));
+            assert_eq!(agreement.peer, instance("b@h", 9));
+            let greeting: &[u8] = if at == CONTROL_LANE { b"greeting of b" } else { b"" };
+            assert_eq!(agreement.greeting, greeting);
+        }
+    }
+}
+
+#[test]
+fn recorded_listener_of_today_is_agreed_with() {
+    for (at, lane) in (0..).zip(&version_5::RECORDING.lanes) {
+        let agreement = dials(at, lane, version_5::RECORDING.channel);
+        assert_eq!(agreement.version, version_5::RECORDING.version);
+    }
 }
