@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use starlings::prelude::*;
-use starlings::{AnyPid, CallError, address};
+use starlings::{AnyPid, AutoConnect, CallError, CastError, SpawnError, address};
 
 struct Counter(i64);
 
@@ -112,4 +112,55 @@ async fn a_node_that_does_not_listen_can_connect_and_keeps_its_session() {
     assert_eq!((address(&a), b.nodes()), (None, vec![a.name().clone()]));
     a.shutdown().await;
     b.shutdown().await;
+}
+
+/// Two nodes; the first knows where the second is, and connects as the rule says. A counter on the second.
+async fn ruled(rule: AutoConnect) -> (Node, Node, Pid<Counter>) {
+    let b = start("b@localhost", None).await;
+    let builder = Node::builder("a@localhost").cookie("it").auto_connect(rule);
+    let a = builder.peer("b@localhost", address(&b).unwrap()).start().await.unwrap();
+    let counter = a.pid(&counter_on(&b).await);
+    (a, b, counter)
+}
+
+/// Whatever is sent to that node fails, and has nobody connected.
+async fn nothing_goes(a: &Node, b: &Node, counter: &Pid<Counter>) {
+    let node = || b.name().clone();
+    assert_eq!(counter.add(100), Err(CastError::NoConnection(node())));
+    assert_eq!(counter.get().await, Err(CallError::NoConnection(node())));
+    assert_eq!(a.monitor(counter).await.reason, ExitReason::NoConnection);
+    let spawned = a.on(b.name()).spawn::<Counter>(1).await.err();
+    assert_eq!(spawned, Some(SpawnError::NoConnection(node())));
+    assert!(a.nodes().is_empty() && b.nodes().is_empty());
+}
+
+/// Ends the session at the other end, and waits until it is lost.
+async fn lose(a: &Node, b: &Node) {
+    let mut events = a.node_events();
+    assert!(b.disconnect(a.name()));
+    while !matches!(events.recv().await, Ok(NodeEvent::Down { .. })) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_never_connect_where_they_must_not() {
+    let (a, b, counter) = ruled(AutoConnect::Never).await;
+    nothing_goes(&a, &b, &counter).await;
+    a.connect(b.name(), None).await.unwrap();
+    counter.add(1).unwrap();
+    assert_eq!(counter.get().await, Ok(41), "what was refused has not come");
+    lose(&a, &b).await;
+    nothing_goes(&a, &b, &counter).await;
+    a.connect(b.name(), None).await.unwrap();
+    assert_eq!(counter.get().await, Ok(41));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_connect_once_until_the_session_is_lost() {
+    let (a, b, counter) = ruled(AutoConnect::Once).await;
+    counter.add(1).unwrap();
+    assert_eq!(counter.get().await, Ok(41));
+    lose(&a, &b).await;
+    nothing_goes(&a, &b, &counter).await;
+    a.connect(b.name(), None).await.unwrap();
+    assert_eq!(counter.get().await, Ok(41), "what was refused has not come");
 }

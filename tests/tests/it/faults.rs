@@ -15,6 +15,7 @@ mod quiet;
 mod relay;
 mod shutdown;
 mod signals;
+mod stopped;
 mod strangers;
 
 use std::time::Duration;

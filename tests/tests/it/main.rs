@@ -9,6 +9,7 @@
 )]
 
 mod automatic;
+mod backpressure;
 mod bad_input;
 mod binary;
 mod bonds;
@@ -16,6 +17,7 @@ mod caches;
 mod faults;
 mod functions;
 mod gossip;
+mod heartbeats;
 mod idle;
 mod many;
 mod nodes;

@@ -158,6 +158,60 @@ fn hidden_nodes_are_in_nobodys_nodes() {
     assert_eq!(hidden.ok(&format!("call {counter} get")), 3);
 }
 
+/// Goal: what a hidden node has of names, groups and caches is its own, and it sees nothing of the others',
+/// whether that was there before they met or came later; a session it has all the same.
+/// Method: a third node that is not hidden sees all of the first one's, so that there was time for it.
+#[test]
+fn hidden_nodes_take_no_part_in_names_groups_and_caches() {
+    let mut a = Shell::start("a@localhost");
+    let mut c = Shell::start("c@localhost");
+    let mut hidden = Shell::start_with("h@localhost", &["--hidden"], crate::shell::COOKIE);
+    for shell in [&mut a, &mut c, &mut hidden] {
+        shell.ok("cache open cache");
+    }
+    let puts = |shell: &mut Shell, when: &str| {
+        let (me, name) = (shell.text("self"), shell.name[..1].to_owned());
+        shell.ok(&format!("group join {when}"));
+        shell.ok(&format!("global register {name}.{when} {me}"));
+        shell.ok(&format!("cache put cache {name}.{when} 1"));
+    };
+    puts(&mut a, "before");
+    puts(&mut hidden, "before");
+    hidden.connect(&a);
+    hidden.connect(&c);
+    c.connect(&a);
+    puts(&mut a, "after");
+    puts(&mut hidden, "after");
+    let at_a = a.me();
+    for when in ["before", "after"] {
+        c.until(&format!("group members {when}"), &json!([at_a]));
+        c.until(&format!("global whereis a.{when}"), &json!(at_a));
+        c.until(&format!("cache get cache a.{when}"), &json!(1));
+    }
+    for shell in [&mut a, &mut c] {
+        // All that was sent before is there when this is answered.
+        let counter = hidden.text(&format!("spawn counter 1 on {}", shell.name));
+        assert_eq!(hidden.ok(&format!("call {counter} get")), 1);
+        let counter = shell.text("spawn counter 2 on h@localhost");
+        assert_eq!(shell.ok(&format!("call {counter} get")), 2);
+        assert_eq!(shell.ok("cache size cache"), 2);
+    }
+    assert_eq!(hidden.ok("cache size cache"), 2);
+    for when in ["before", "after"] {
+        for shell in [&mut a, &mut c] {
+            let members = shell.ok(&format!("group members {when}"));
+            let own = if shell.name == "a@localhost" { shell.text("self") } else { at_a.clone() };
+            assert_eq!(members, json!([own]), "{} of {when}", shell.name);
+            assert_eq!(shell.ok(&format!("global whereis h.{when}")), json!(null));
+            assert_eq!(shell.ok(&format!("cache get cache h.{when}")), json!(null));
+        }
+        let own = hidden.text("self");
+        assert_eq!(hidden.ok(&format!("group members {when}")), json!([own]));
+        assert_eq!(hidden.ok(&format!("global whereis a.{when}")), json!(null));
+        assert_eq!(hidden.ok(&format!("cache get cache a.{when}")), json!(null));
+    }
+}
+
 #[test]
 fn disconnected_nodes_meet_again() {
     let (mut a, mut b) = Shell::pair();

@@ -3,7 +3,7 @@
 
 use starlings::prelude::*;
 use starlings::{CallError, address};
-use starlings_transport::wire::VERSION_MIN;
+use starlings_transport::wire::{VERSION_MAX, VERSION_MIN};
 
 struct Log(Vec<(u32, usize)>);
 
@@ -29,12 +29,10 @@ impl Log {
     }
 }
 
-async fn start(name: &str, is_old: bool) -> Node {
-    let mut builder = Node::builder(name).listen("127.0.0.1:0").cookie("it");
-    if is_old {
-        builder = builder.protocol_max(VERSION_MIN);
-    }
-    builder.spawnable::<Log>().start().await.unwrap()
+/// A node that speaks no version above this one.
+async fn start(name: &str, version_max: u16) -> Node {
+    let builder = Node::builder(name).listen("127.0.0.1:0").cookie("it");
+    builder.protocol_max(version_max).spawnable::<Log>().start().await.unwrap()
 }
 
 /// All that passes between two nodes, from one to the other.
@@ -53,11 +51,15 @@ async fn talks_to(from: &Node, to: &Node) {
 }
 
 /// Goal: a cluster can be upgraded node by node.
-/// Method: an old and a new node, each dialling the other; what both can is used, and a loss is seen.
+/// Method: a node of each version before, and one of today, each dialling the other; what both can is used,
+/// and a loss is seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_of_the_version_before_and_of_today_work_together() {
-    for old_dials in [true, false] {
-        let (old, new) = (start("old@localhost", true).await, start("new@localhost", false).await);
+async fn nodes_of_the_versions_before_and_of_today_work_together() {
+    let before: Vec<_> = (VERSION_MIN..VERSION_MAX).collect();
+    assert!(!before.is_empty());
+    for (version, old_dials) in before.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+        let old = start("old@localhost", version).await;
+        let new = start("new@localhost", VERSION_MAX).await;
         let (dialler, listener) = if old_dials { (&old, &new) } else { (&new, &old) };
         let at = address(listener).unwrap();
         dialler.connect(listener.name(), Some(&at)).await.unwrap();

@@ -1,5 +1,6 @@
-//! Sessions between simulated nodes: dials that cross, silence, cuts, crashes and restarts.
+//! Sessions between simulated nodes: dials that cross, silence, cuts, partitions, crashes and restarts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use starlings_tests::world::{Random, seeds};
@@ -21,6 +22,7 @@ struct Run {
     ups: u64,
     idle_ends: u64,
     carried: u64,
+    partitions: u64,
 }
 
 /// Goal: whatever the network and the nodes do, sessions keep what the oracle says, and once all is
@@ -39,11 +41,13 @@ fn sessions_keep_their_promises_under_faults_and_recover() {
     let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
     assert!(sum(|run| run.delivered) > 0 && sum(|run| run.ups) > 0);
     assert!(sum(|run| run.idle_ends) > 0 && sum(|run| run.carried) > 0);
+    assert!(sum(|run| run.partitions) > 0);
     say!("session: {} seeds, {} steps, 0 violations", runs.len(), sum(|run| run.steps));
     say!(
-        "         {} sessions made, {} envelopes delivered",
+        "         {} sessions made, {} envelopes delivered, {} partitions",
         sum(|run| run.ups),
-        sum(|run| run.delivered)
+        sum(|run| run.delivered),
+        sum(|run| run.partitions)
     );
     say!(
         "         {} ends of one side for want of use, {} envelopes sent while they were agreed on",
@@ -71,6 +75,60 @@ fn dials_that_cross_make_one_session() {
         made_by_the_greater += usize::from(greater.sessions()[0].1.side == Side::Dialled);
     }
     assert!(made_by_the_greater * 2 > seeds.len(), "the greater name wins most races");
+}
+
+/// Goal: a partition ends all sessions across it, at both ends and by silence, and none within a side; once
+/// it is over every pair has one again.
+/// Method: 100 seeds; 3 to 7 nodes that dial all the time, and sides of any size.
+#[test]
+fn partition_ends_the_sessions_across_it_and_no_others() {
+    for seed in seeds(100) {
+        let mut random = Random::new(seed ^ 0x9a27);
+        let len = 3 + random.index(5);
+        let mut net = Net::new(seed, len);
+        (0..len).for_each(|node| net.feed(node, Input::Need(true)));
+        for _ in 0..40 {
+            net.run_for(Duration::from_millis(500));
+            connect_all(&mut net, &mut random);
+        }
+        all_are_connected_once(&net);
+        let within = |net: &Net, side: &BTreeSet<usize>| {
+            let sides = |node: usize| side.contains(&node);
+            let mut within = Vec::new();
+            for node in 0..len {
+                for (peer, key) in net.nodes[node].as_ref().unwrap().sessions() {
+                    let other = (0..len).find(|other| Net::name(*other) == peer.node).unwrap();
+                    if sides(node) == sides(other) {
+                        within.push((node, peer, key));
+                    } else if net.partitions > 0 {
+                        net.fail(&format!("seed {seed}: {node} is connected to {peer:?} still"));
+                    }
+                }
+            }
+            within
+        };
+        let side = any_side(&mut random, len);
+        let before = within(&net, &side);
+        net.part(&side);
+        for _ in 0..20 {
+            net.run_for(Duration::from_millis(500));
+            connect_all(&mut net, &mut random);
+            (0..len).for_each(|node| net.feed(node, Input::Say));
+        }
+        assert_eq!(within(&net, &side), before, "seed {seed}: those within a side go on");
+        net.heal();
+        for _ in 0..40 {
+            net.run_for(Duration::from_millis(500));
+            connect_all(&mut net, &mut random);
+        }
+        all_are_connected_once(&net);
+    }
+}
+
+/// Some of the nodes, but not all.
+fn any_side(random: &mut Random, len: usize) -> BTreeSet<usize> {
+    let (first, size) = (random.index(len), 1 + random.index(len - 1));
+    (first..first + size).map(|node| node % len).collect()
 }
 
 fn run(seed: u64) -> Run {
@@ -104,6 +162,7 @@ fn run(seed: u64) -> Run {
         ups: net.oracle.ups,
         idle_ends: net.oracle.idle_ends,
         carried: net.oracle.carried,
+        partitions: net.partitions,
     }
 }
 
@@ -152,6 +211,7 @@ struct Faults {
     hold: u32,
     heal: u32,
     cut: u32,
+    part: u32,
     disconnect: u32,
     stop: u32,
     loss: u32,
@@ -173,6 +233,7 @@ impl Faults {
             hold: rate(80),
             heal: 50,
             cut: rate(150),
+            part: rate(20),
             disconnect: rate(100),
             stop: rate(30),
             loss: rate(10),
@@ -203,6 +264,13 @@ impl Faults {
         }
         if self.random.chance(self.cut) {
             net.cut_any();
+        }
+        if self.random.chance(self.part) {
+            let side = any_side(&mut self.random, len);
+            net.part(&side);
+            // Sometimes for longer than a peer may be silent, sometimes not.
+            let lasts = self.random.between(Duration::ZERO, Duration::from_secs(12));
+            net.run_for(lasts);
         }
         if self.random.chance(self.need) {
             let needs = self.random.chance(500);

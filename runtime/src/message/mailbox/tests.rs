@@ -127,7 +127,7 @@ async fn the_oldest_is_as_old_as_it_is_since_64_waited() {
     let ages = |mailbox: &Mailbox<u32>| mailbox.fill().oldest.map(|age| age.as_secs());
     let sleep = |secs| tokio::time::sleep(std::time::Duration::from_secs(secs));
     let fill = |mailbox: &Mailbox<u32>, count| {
-        (0..count).for_each(|message| assert_eq!(mailbox.push(message, None), Ok(None)));
+        (0..count).for_each(|message| assert!(mailbox.push(message, None).is_ok()));
     };
     let (woken, mut batch) = (Arc::default(), Queue::default());
     // With 64 it has just begun: only the next sender sees them.

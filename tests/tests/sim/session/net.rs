@@ -58,6 +58,7 @@ pub(crate) struct Net {
     inserted: u64,
     connections: BTreeMap<ConnectionId, Connection>,
     held: BTreeSet<(usize, usize)>,
+    pub(crate) partitions: u64,
     /// Messages in a thousand that vanish out of the middle of a stream. No stream should do that;
     /// sessions have to notice all the same.
     pub(crate) loss_permille: u32,
@@ -82,6 +83,7 @@ impl Net {
             inserted: 0,
             connections: BTreeMap::new(),
             held: BTreeSet::new(),
+            partitions: 0,
             loss_permille: 0,
             latency_max,
             hash: 0xcbf2_9ce4_8422_2325,
@@ -164,6 +166,33 @@ impl Net {
         for end in [0, 1] {
             self.transmit(id, end, Item::End);
         }
+    }
+
+    /// Cuts the nodes of one side off from all others, until all is let through again: what is under way
+    /// between the sides is lost, what is sent is held up, and no end is told of it.
+    pub(crate) fn part(&mut self, side: &BTreeSet<usize>) {
+        self.line(format!("part {side:?}"));
+        for node in 0..self.nodes.len() {
+            for other in (0..self.nodes.len()).filter(|_| side.contains(&node)) {
+                if !side.contains(&other) {
+                    self.held.extend([(node, other), (other, node)]);
+                }
+            }
+        }
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        for id in ids {
+            let connection = self.connections.get_mut(&id).unwrap();
+            let [dialler, listener] = connection.ends.map(|(node, _)| side.contains(&node));
+            if dialler == listener {
+                continue;
+            }
+            connection.cuts += 1;
+            connection.held = [Vec::new(), Vec::new()];
+            for end in [0, 1] {
+                self.transmit(id, end, Item::End);
+            }
+        }
+        self.partitions += 1;
     }
 
     pub(crate) fn run_for(&mut self, span: Duration) {
