@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn start(network: &MemoryNetwork, name: &str, heartbeat: Duration) -> Node {
     let pipe = (*network.pipe(name)).clone();
-    let builder = Node::builder(format!("{name}@localhost")).listen(format!("memory:{name}"));
+    let builder = Node::builder(&format!("{name}@localhost")).listen(format!("memory:{name}"));
     builder.cookie("it").pipe(pipe).heartbeat(heartbeat, MISSED_MAX).start().await.unwrap()
 }
 

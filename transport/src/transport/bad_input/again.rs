@@ -1,6 +1,8 @@
 //! What is said a second time: lanes, and whole handshakes.
 
 use super::*;
+use crate::pipe::Connection;
+use crate::proto::handshake::{Dialler, Output};
 use crate::testing::Event;
 
 /// One lane by hand, with what is said on it. `Err`: what the listener refused with.
