@@ -106,7 +106,7 @@ pub enum OutletError {
     #[error("the message cannot be encoded: {0}")]
     Encode(String),
     /// The envelope is larger than a frame may be. The lane is unchanged.
-    #[error("{bytes} bytes are more than the {bytes_max} a frame may hold")]
+    #[error("{bytes} bytes are more than the {bytes_max} of a message between nodes")]
     TooLarge {
         /// Its size.
         bytes: usize,

@@ -139,6 +139,12 @@ async fn lose(a: &Node, b: &Node) {
     let mut events = a.node_events();
     assert!(b.disconnect(a.name()));
     while !matches!(events.recv().await, Ok(NodeEvent::Down { .. })) {}
+    let over = async {
+        while !b.nodes().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), over).await.expect("it is over at both ends");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,7 @@ fn call_errors_have_golden_bytes() {
         (CallError::NoConnection(node()), NODE.to_vec()),
         (CallError::Overloaded, vec![]),
         (CallError::BadMessage(word("n")), vec![1, b'n']),
+        (CallError::TooLarge { bytes: 300, bytes_max: 8 }, vec![0xac, 2, 8]),
     ]);
 }
 
