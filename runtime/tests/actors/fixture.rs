@@ -1,7 +1,8 @@
 //! Nodes and actors that the tests share.
 
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use starlings_runtime::{
@@ -208,16 +209,22 @@ impl<'de> serde::Deserialize<'de> for Picky {
     }
 }
 
-/// Asks for an actor from a thread outside of the runtime, for which no part of `init` is run at once:
-/// it is under way then, and the child perhaps up.
-pub(crate) fn asked<S: IntoFuture>(spawn: S) -> S::IntoFuture
+/// Asks for an actor from a thread outside of the runtime, for which no part of `init` is run at once: it
+/// is under way then, and the child perhaps up.
+pub(crate) fn asked<S: IntoFuture>(spawn: S) -> impl Future<Output = S::Output> + Send + Unpin
 where
     S::IntoFuture: Unpin + Send,
+    S::Output: Send + Unpin,
 {
     let mut spawning = spawn.into_future();
-    let poll =
-        || Pin::new(&mut spawning).poll(&mut Context::from_waker(Waker::noop())).is_pending();
-    let is_pending = std::thread::scope(|scope| scope.spawn(poll).join());
-    assert!(is_pending.expect("polling does not panic"));
-    spawning
+    let poll = || Pin::new(&mut spawning).poll(&mut Context::from_waker(Waker::noop()));
+    let polled = std::thread::scope(|scope| scope.spawn(poll).join());
+    let mut answer = match polled.expect("polling does not panic") {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    };
+    poll_fn(move |cx| match answer.take() {
+        Some(answer) => Poll::Ready(answer),
+        None => Pin::new(&mut spawning).poll(cx),
+    })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use starlings_runtime::{CallError, ExitReason, Node, Pid, RegisterError, SpawnError, Spawning};
+use starlings_runtime::{CallError, ExitReason, Node, Pid, RegisterError, SpawnError};
 use tokio::sync::Notify;
 
 use crate::fixture::{asked, eventually, node};
@@ -14,8 +14,16 @@ use crate::puppet::{
     script, trapper, watchers,
 };
 
+/// A spawn under way.
+trait Spawned: Future<Output = Result<Pid<Puppet>, SpawnError>> + Send + Unpin + 'static {}
+
+impl<F> Spawned for F where
+    F: Future<Output = Result<Pid<Puppet>, SpawnError>> + Send + Unpin + 'static
+{
+}
+
 /// Begins to spawn a puppet with a name, and gives it before its `init` has run.
-fn begin(node: &Node, first: Script) -> (Spawning<Puppet>, Pid<Puppet>) {
+fn begin(node: &Node, first: Script) -> (impl Spawned + use<>, Pid<Puppet>) {
     let spawning = asked(node.spawn::<Puppet>(first).name("young"));
     (spawning, node.pid(&node.whereis("young").unwrap()))
 }

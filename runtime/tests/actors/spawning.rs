@@ -61,7 +61,7 @@ async fn a_long_chain_of_actors_that_spawn_the_next_as_they_begin_fits_on_the_st
 
 #[test]
 fn an_init_runs_in_the_runtime_of_its_node_whoever_asks() {
-    let runtime = || Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = || Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (own, other, here) = (runtime(), runtime(), std::thread::current().id());
     let node = own.block_on(async { node("a@h") });
     let place = async |spawned: Result<Pid<Placed>, _>| spawned.unwrap().place().await.unwrap();
