@@ -1,10 +1,13 @@
-//! What goes to the dead takes no memory.
+//! What goes to the dead takes no memory, and what misbehaves again and again no more than once.
 
 use std::process::Command;
 
-use starlings_runtime::Pid;
+use std::time::Duration;
 
-use crate::fixture::{Counter, CounterMethods as _, eventually};
+use starlings_runtime::{Node, Pid, SpawnError, SupervisorMethods as _, SupervisorSpec, spec};
+
+use super::{Doomed, DoomedMethods as _};
+use crate::fixture::{Counter, CounterMethods as _, eventually, node};
 use crate::puppet::both;
 
 fn resident_bytes() -> u64 {
@@ -25,7 +28,7 @@ fn passes_alone(name: &str) -> bool {
 /// Set for a test that runs in a process of its own.
 const ALONE: &str = "STARLINGS_TEST_ALONE";
 
-/// Set for ten times as many.
+/// Set for as many to the dead of another node as of this one.
 const MANY: &str = "STARLINGS_TEST_MANY";
 
 /// process_SUITE: spawn_with_binaries: what goes to the dead leaves no memory
@@ -35,10 +38,10 @@ fn casts_to_the_dead_leave_memory_flat() {
         assert!(passes_alone("hard_input::memory::casts_to_the_dead_leave_memory_flat"));
         return;
     }
-    let count = if std::env::var_os(MANY).is_some() { 10_000_000 } else { 1_000_000 };
+    let elsewhere = if std::env::var_os(MANY).is_some() { 10_000_000 } else { 1_000_000 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for (places, count) in both().into_iter().zip([count, count / 10]) {
+        for (places, count) in both().into_iter().zip([10_000_000, elsewhere]) {
             let counter = places.b.spawn::<Counter>(0).await.unwrap();
             places.b.kill(&counter);
             eventually("it ends", async || places.b.actors_count() == 0).await;
@@ -53,5 +56,49 @@ fn casts_to_the_dead_leave_memory_flat() {
             let remote = places.a.name() != places.b.name();
             assert_eq!(undeliverable, if remote { count / 10 + count } else { 0 });
         }
+    });
+}
+
+/// A supervisor whose child fails until it gives up.
+async fn give_up(node: &Node) {
+    let spec = SupervisorSpec::one_for_one().child(spec::<Doomed>(()).id("doomed"));
+    let supervisor = spec.start(node).await.unwrap();
+    while let Ok(children) = supervisor.which_children().await {
+        if let Some(child) = &children[0].pid {
+            let _ = node.pid::<Doomed>(child).hear();
+        }
+    }
+}
+
+/// Goal: each does no more harm the thousandth time than the first.
+#[test]
+fn what_misbehaves_again_and_again_leaves_memory_flat() {
+    if std::env::var_os(ALONE).is_none() {
+        let name = "hard_input::memory::what_misbehaves_again_and_again_leaves_memory_flat";
+        assert!(passes_alone(name));
+        return;
+    }
+    // Four panics a round, each of which would be printed with where it was.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true).build().unwrap().block_on(async {
+        let node = node("a@h");
+        let rounds = async |count: usize| {
+            for _ in 0..count {
+                give_up(&node).await;
+                let hung = node.spawn::<Counter>(-3).timeout(Duration::from_millis(50)).await;
+                assert_eq!(hung, Err(SpawnError::Timeout));
+                let full = node.spawn::<Counter>(0).capacity(1).await.unwrap();
+                let refused = (0..100).filter(|_| full.add(1).is_err()).count();
+                assert!(refused > 90, "{refused}");
+                node.kill(&full);
+            }
+            eventually("all of it ends", async || node.actors_count() == 0).await;
+        };
+        rounds(300).await;
+        let before = resident_bytes();
+        rounds(2000).await;
+        let grown = resident_bytes().saturating_sub(before);
+        assert!(grown < 1 << 20, "{grown} bytes");
     });
 }
