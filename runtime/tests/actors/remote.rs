@@ -227,3 +227,34 @@ async fn a_spawn_that_is_given_up_leaves_no_child() {
     }
     eventually("nobody is left", async || a.actors_count() + b.actors_count() == 0).await;
 }
+
+/// Answers with an error that nodes of earlier builds do not know.
+#[derive(Debug)]
+struct Refuser;
+
+#[starlings_runtime::actor(name = "test.refuser", crate = starlings_runtime)]
+impl Refuser {
+    fn init() -> Self {
+        Self
+    }
+
+    #[call]
+    fn refuse(&mut self, reply: starlings_runtime::Reply<u8>) {
+        reply.fail(CallError::TooLarge { bytes: 9, bytes_max: 8 });
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_earlier_nodes_do_not_know_is_sent_as_one_that_they_do() {
+    let incarnation = starlings_runtime::Incarnation(1);
+    let instance = starlings_runtime::NodeInstance { node: "b@h".parse().unwrap(), incarnation };
+    let mut parts = starlings_runtime::NodeParts::new(instance);
+    parts.add_spawnable::<Refuser>().unwrap();
+    let (a, b) = (node("a@h"), parts.start());
+    let _bridge = Bridge::between(&a, &b);
+    let too_large = CallError::TooLarge { bytes: 9, bytes_max: 8 };
+    let there = a.on(b.name()).spawn::<Refuser>(()).await.unwrap();
+    assert_eq!(there.refuse().await, Err(CallError::BadMessage(too_large.to_string())));
+    let here: Pid<Refuser> = b.pid(there.any());
+    assert_eq!(here.refuse().await, Err(too_large));
+}
