@@ -13,7 +13,7 @@ use starlings_transport::{
     TransportConfig,
 };
 
-use crate::system;
+use crate::system::{self, Connections};
 
 /// After how long without need a session is closed in clusters with gossip. Long enough that what is sent
 /// every half a minute keeps its session, whose making takes some milliseconds; short enough that a node
@@ -37,6 +37,8 @@ impl StartNode for Node {
             heartbeat: None,
             gossip: None,
             close_idle: None,
+            full_mesh: None,
+            advertise: None,
             user_lanes: None,
             compress: Compress::default(),
             auto_connect: AutoConnect::Always,
@@ -62,6 +64,9 @@ pub struct NodeBuilder {
     gossip: Option<MembershipConfig>,
     /// As asked for; what is not asked for depends on gossip.
     close_idle: Option<Option<Duration>>,
+    /// As asked for; what is not asked for depends on gossip and idle sessions.
+    full_mesh: Option<bool>,
+    advertise: Option<String>,
     user_lanes: Option<u8>,
     compress: Compress,
     auto_connect: AutoConnect,
@@ -219,6 +224,28 @@ impl NodeBuilder {
         self
     }
 
+    /// Sets whether this node connects to the visible peers of its peers, and tells them of each other, so
+    /// that all nodes of a cluster are connected, each with each, once each is connected with one. Nodes of
+    /// which one does not are connected by hand or by messages. It does, unless the node has
+    /// [`NodeBuilder::gossip`] or [`NodeBuilder::close_idle`], or connects only when asked for
+    /// ([`AutoConnect::Never`]).
+    ///
+    /// A session that is lost is not made again by this, until a node joins, or comes back, that is
+    /// connected with either end. Source: `connect_all` of Erlang's kernel.
+    pub fn full_mesh(mut self, is_wanted: bool) -> Self {
+        self.full_mesh = Some(is_wanted);
+        self
+    }
+
+    /// Sets where others reach this node, if that is not where it listens: its name or number behind a
+    /// wildcard address or a port that is forwarded. Nodes tell each other of it. A node that listens on all
+    /// addresses of its host and says nothing here is found by those that were told of it, and dials all
+    /// others.
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.advertise = Some(address.into());
+        self
+    }
+
     /// Lets other nodes spawn `A` here.
     pub fn spawnable<A: Spawnable>(mut self) -> Self {
         self.types.push(NodeParts::add_spawnable::<A>);
@@ -280,7 +307,7 @@ impl NodeBuilder {
         if self.cookie.is_none() && is_reached {
             return Err(StartNodeError::NoCookie);
         }
-        let config = self.cookie.map(|cookie| {
+        let connections = self.cookie.map(|cookie| {
             let mut config = TransportConfig::new(cookie);
             config.listen = self.listen;
             config.hidden = self.hidden;
@@ -288,7 +315,13 @@ impl NodeBuilder {
             let gossips = self.gossip.is_some();
             config.close_idle =
                 self.close_idle.unwrap_or_else(|| gossips.then_some(CLOSE_IDLE_GOSSIP));
-            config.membership = self.gossip;
+            let keeps_all = !gossips && config.close_idle.is_none();
+            let meshes = keeps_all && self.auto_connect != AutoConnect::Never;
+            let full_mesh = self.full_mesh.unwrap_or(meshes);
+            config.membership = self.gossip.map(|mut gossip| {
+                gossip.advertise = gossip.advertise.or_else(|| self.advertise.clone());
+                gossip
+            });
             if let Some((heartbeat, missed_max)) = self.heartbeat {
                 (config.heartbeat, config.missed_max) = (heartbeat, missed_max);
             }
@@ -296,13 +329,14 @@ impl NodeBuilder {
             config.compress = self.compress;
             config.auto_connect = self.auto_connect;
             config.allow_peers = self.allow_peers;
-            config
+            let (pipe, advertise) = (self.pipe, self.advertise);
+            Connections { config, pipe, peers, full_mesh, advertise }
         });
         if let Some(SpawnRule(allows)) = self.allows {
             parts.allow_spawn(allows);
         }
         let node = parts.start();
-        match system::start(&node, config, self.pipe, peers).await {
+        match system::start(&node, connections).await {
             Ok(()) => Ok(node),
             Err(error) => {
                 node.shutdown().await;

@@ -39,6 +39,8 @@ pub mod pipe;
 
 mod builder;
 mod inspector;
+mod mesh;
+mod proto;
 mod system;
 
 pub use builder::{NodeBuilder, StartNode, StartNodeError};

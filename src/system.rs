@@ -7,6 +7,7 @@
 //! ├── groups/starlings   the scope in which the replicas of caches meet
 //! ├── caches             one child per open cache
 //! ├── inspector          answers what other nodes ask about this one
+//! ├── mesh               has the peers of this node connect with each other
 //! ├── sessions           the listener, the membership, and one child per session
 //! └── transport          ends all sessions in order at shutdown
 //! ```
@@ -31,6 +32,7 @@ use tokio::runtime::Handle;
 
 use crate::builder::StartNodeError;
 use crate::inspector::Inspector;
+use crate::mesh::{Mesh, MeshServer};
 
 /// The local name of the supervisor of a node's own services.
 const SYSTEM: &str = "starlings.node";
@@ -49,17 +51,29 @@ pub(crate) struct Peer {
     pub(crate) is_kept: bool,
 }
 
+/// How a node is connected with others.
+pub(crate) struct Connections {
+    pub(crate) config: TransportConfig,
+    pub(crate) pipe: Arc<dyn Pipe>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) full_mesh: bool,
+    pub(crate) advertise: Option<String>,
+}
+
 pub(crate) async fn start(
     node: &Node,
-    config: Option<TransportConfig>,
-    pipe: Arc<dyn Pipe>,
-    peers: Vec<Peer>,
+    connections: Option<Connections>,
 ) -> Result<(), StartNodeError> {
     node.set_groups(Arc::new(Joiner));
-    let transport = match config {
-        Some(config) => Some(open_transport(node, config, pipe, peers).await?),
-        None => None,
-    };
+    let (mut transport, mut is_meshed) = (None, false);
+    if let Some(Connections { config, pipe, peers, full_mesh, advertise }) = connections {
+        let opened = open_transport(node, config, pipe, peers).await?;
+        if full_mesh {
+            Mesh::open(node, Arc::clone(&opened), advertise);
+            is_meshed = true;
+        }
+        transport = Some(opened);
+    }
     let mut system = Supervisor::one_for_one()
         .name(SYSTEM)
         .child(Groups::child(DEFAULT_SCOPE))
@@ -68,6 +82,9 @@ pub(crate) async fn start(
         system = system.child(child);
     }
     system = system.child(spec::<Inspector>(()).id("inspector"));
+    if is_meshed {
+        system = system.child(spec::<MeshServer>(()).id("mesh"));
+    }
     if let Some(transport) = transport {
         let listener = spec::<Listener>(Arc::clone(&transport)).id("listener");
         let mut sessions = Supervisor::one_for_one().name(SESSIONS).child(listener);

@@ -20,6 +20,7 @@ mod gossip;
 mod heartbeats;
 mod idle;
 mod many;
+mod mesh;
 mod nodes;
 mod order;
 mod pipes;

@@ -63,7 +63,9 @@ fn survives_the_death_of(id: &str) {
     b.until("cache get c k2", &json!(2));
     b.ok("cache open another");
     a.ok(&format!("connect b@localhost {}", b.address));
-    a.until("group members g", &json!([boss]));
+    // The nodes that were connected with that node only meet through it.
+    a.until("nodes", &json!(["b@localhost", "c@localhost"]));
+    a.until("group members g", &json!([boss, deputy]));
     let counter = a.text("spawn counter 1 on b@localhost");
     assert_eq!(a.ok(&format!("call {counter} get")), 1);
 }
@@ -111,6 +113,11 @@ fn a_cache_server_comes_back() {
 #[test]
 fn the_inspector_comes_back() {
     survives_the_death_of("inspector");
+}
+
+#[test]
+fn the_mesh_comes_back() {
+    survives_the_death_of("mesh");
 }
 
 #[test]

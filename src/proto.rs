@@ -1,0 +1,3 @@
+//! The pure decisions of the node itself.
+
+pub(crate) mod mesh;
