@@ -22,6 +22,7 @@ mod lifetimes;
 mod link_races;
 mod link_threads;
 mod links;
+mod logs;
 mod messages;
 mod method_places;
 mod monitor_races;

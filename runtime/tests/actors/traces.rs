@@ -1,51 +1,11 @@
 //! Traces of messages: there when a subscriber wants them, and not otherwise.
 
-use std::io;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use starlings_runtime::{Pid, Trace, actor};
 use tracing::Level;
 
 use crate::bridge::Bridge;
 use crate::fixture::{eventually, node};
-
-/// Where the subscriber writes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Writes down what this thread logs, until the guard is dropped.
-    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        self.listen_at(Level::TRACE)
-    }
-
-    /// As [`Log::listen`], for what is of this level or above.
-    fn listen_at(&self, level: Level) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::logs::Log;
 
 type Next = Option<Pid<Relay>>;
 

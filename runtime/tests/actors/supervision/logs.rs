@@ -9,22 +9,7 @@ use starlings_runtime::{
 use super::worker::{self, Plan, Start, WorkerMethods as _, up};
 use crate::bridge::Bridge;
 use crate::fixture::{Counter, eventually, node};
-use crate::traces::Log;
-
-/// The lines that say this, without their time, and the module they come from.
-fn said(log: &Log, what: &str) -> Vec<String> {
-    let module = "starlings_runtime::supervisor";
-    let text = log.text();
-    let lines = text.lines().filter(|line| line.contains(what) && line.contains(module));
-    let without_time = |line: &str| line.split_once(' ').unwrap().1.trim_start().to_owned();
-    lines.map(without_time).collect()
-}
-
-fn assert_one(log: &Log, level: &str, what: &str, fields: &str) {
-    let lines = said(log, what);
-    let [line] = &lines[..] else { panic!("{what}: {lines:#?}") };
-    assert!(line.starts_with(level) && line.ends_with(&format!("{what} {fields}")), "{line}");
-}
+use crate::logs::{Log, assert_one, said};
 
 #[tokio::test]
 async fn restarts_and_starts_that_fail_are_logged_with_node_child_and_error() {
