@@ -8,6 +8,7 @@ mod figure;
 mod harness;
 mod report;
 mod subjects;
+mod under_bulk;
 mod workload;
 
 use std::process::ExitCode;

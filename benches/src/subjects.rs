@@ -12,12 +12,6 @@ use crate::cost::cpu_nanos;
 use crate::figure::Figure;
 use crate::workload::Bench;
 
-/// What goes to another actor of the same process in `latency_under_bulk`. Bytes.
-const BULK_BYTES: u32 = 100_000_000;
-
-/// So long it calls while that goes on, if it does not come to all its calls sooner.
-const CALLING_SECONDS_MAX: u64 = 10;
-
 /// How many senders `local_cast_fanin` has.
 const SENDERS: u64 = 4;
 

@@ -263,7 +263,7 @@ pub static WORKLOADS: [Workload; 18] = [
         row: "latency_under_bulk",
         unit: Unit::Ratio,
         count: 20_000,
-        subjects: &[Starlings, Erlang],
+        subjects: &[Starlings, RactorCluster, KameoRemote, Erlang],
         targets: &[Target::AtMost(3.0)],
     },
     Workload {

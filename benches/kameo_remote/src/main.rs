@@ -12,6 +12,8 @@ mod figure;
 mod node;
 #[path = "../../src/own_program.rs"]
 mod own_program;
+#[path = "../../src/under_bulk.rs"]
+mod under_bulk;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -27,9 +29,13 @@ use kameo::{Actor, RemoteActor, mailbox, remote_message};
 use node::Node;
 use own_program::Task;
 use serde::{Deserialize, Serialize};
+use under_bulk::{Actors, BULK_BYTES};
 
 /// The name that the server's actor is registered under.
 const SINK: &str = "sink";
+
+/// That of the one that long messages go to.
+const BULK_SINK: &str = "bulk sink";
 
 /// How long the nodes may take to know each other.
 const MEETING_MAX: Duration = Duration::from_secs(10);
@@ -68,8 +74,12 @@ impl Message<Get> for Sink {
 async fn serve() -> child::Result<()> {
     // Before the actor, whose id has that of its node in it.
     let (_node, address) = Node::listen().await?;
-    let sink = Sink::spawn_with_mailbox(Sink(0), mailbox::unbounded());
-    sink.register(SINK).await?;
+    let mut sinks = Vec::new();
+    for name in [SINK, BULK_SINK] {
+        let sink = Sink::spawn_with_mailbox(Sink(0), mailbox::unbounded());
+        sink.register(name).await?;
+        sinks.push(sink);
+    }
     serve_at(address).await
 }
 
@@ -81,7 +91,7 @@ async fn measure(task: Task) -> child::Result<Figure> {
         server,
     } = task;
     let node = Node::connect(&address)?;
-    let sink = find_sink().await?;
+    let sink = find_sink(SINK).await?;
     match &*bench {
         "remote_cast_64" => cast(&node, &sink, server, SMALL_BYTES, count).await,
         "remote_cast_4k" => {
@@ -94,15 +104,16 @@ async fn measure(task: Task) -> child::Result<Figure> {
         }
         "remote_call" => call(&node, &sink, server, 1, count).await,
         "remote_call_64" => call(&node, &sink, server, CALLERS, count).await,
+        "latency_under_bulk" => latency(node, sink, count).await,
         _ => Err(format!("{bench} is not measured for kameo_remote").into()),
     }
 }
 
-async fn find_sink() -> child::Result<RemoteActorRef<Sink>> {
+async fn find_sink(name: &str) -> child::Result<RemoteActorRef<Sink>> {
     let start = Instant::now();
     while start.elapsed() < MEETING_MAX {
         // An error too, as long as the nodes are not connected.
-        if let Ok(Some(sink)) = RemoteActorRef::lookup(SINK).await {
+        if let Ok(Some(sink)) = RemoteActorRef::lookup(name).await {
             return Ok(sink);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -177,4 +188,39 @@ async fn total(sink: RemoteActorRef<Sink>, count: u64) -> child::Result<u64> {
         sum += get(&sink).await?;
     }
     Ok(sum)
+}
+
+/// The two actors of `latency_under_bulk`.
+struct Sinks {
+    node: Node,
+    called: RemoteActorRef<Sink>,
+    bulk: RemoteActorRef<Sink>,
+    message: Put,
+}
+
+impl Actors for Sinks {
+    async fn call(&self) -> child::Result<u64> {
+        get(&self.called).await
+    }
+
+    async fn send(&self) -> child::Result<()> {
+        put(&self.node, &self.bulk, &self.message, 1).await
+    }
+
+    async fn sum_of_bulk(&self) -> child::Result<u64> {
+        get(&self.bulk).await
+    }
+}
+
+async fn latency(node: Node, called: RemoteActorRef<Sink>, count: u64) -> child::Result<Figure> {
+    put(&node, &called, &Put(payload(SMALL_BYTES)), 1).await?;
+    let bulk = find_sink(BULK_SINK).await?;
+    let message = Put(payload(BULK_BYTES));
+    let sinks = Sinks {
+        node,
+        called,
+        bulk,
+        message,
+    };
+    under_bulk::latency(sinks, count).await
 }

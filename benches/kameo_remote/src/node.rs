@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 
 use crate::child;
 
-/// The largest request. Bytes. kameo's default is 1 MiB, which a payload of 1 MiB does not fit in.
-const REQUEST_BYTES_MAX: u64 = 2 << 20;
+/// The largest request. Bytes. kameo's default is 1 MiB, which a payload of 1 MiB does not fit in, let
+/// alone one of 100 MB.
+const REQUEST_BYTES_MAX: u64 = 128 << 20;
 
 /// How many tells may be under way. Each has a stream of its own, and where 100 are open at once
 /// (kameo's default), a node drops those that come then: a stream still counts for the receiver

@@ -11,6 +11,8 @@ mod cost;
 mod figure;
 #[path = "../../src/own_program.rs"]
 mod own_program;
+#[path = "../../src/under_bulk.rs"]
+mod under_bulk;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
@@ -24,11 +26,18 @@ use figure::Figure;
 use own_program::Task;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call as ask, pg};
 use ractor_cluster::{NodeServer, NodeServerMessage, RactorClusterMessage, client_connect};
+use under_bulk::{Actors, BULK_BYTES};
 
 const COOKIE: &str = "benches";
 
 /// The group that the server's actor joins: the one way to find it from the other node.
 const SINKS: &str = "sinks";
+
+/// The group of the one that long messages go to.
+const BULK_SINKS: &str = "bulk sinks";
+
+/// The largest frame. Bytes. The default is less than a payload of 100 MB.
+const FRAME_BYTES_MAX: u64 = 128 << 20;
 
 /// How long the nodes may take to know each other.
 const MEETING_MAX: Duration = Duration::from_secs(10);
@@ -72,7 +81,9 @@ impl Actor for Sink {
 async fn node(name: &str, port: u16) -> child::Result<ActorRef<NodeServerMessage>> {
     let (name, host) = (name.to_owned(), "localhost".to_owned());
     let server = NodeServer::new(port, COOKIE.to_owned(), name, host, None, None);
-    let server = server.with_listen_addr(Ipv4Addr::LOCALHOST.into());
+    let server = server
+        .with_listen_addr(Ipv4Addr::LOCALHOST.into())
+        .with_max_inbound_frame_size(FRAME_BYTES_MAX);
     let (server, _) = Actor::spawn(None, server, ()).await?;
     Ok(server)
 }
@@ -80,8 +91,10 @@ async fn node(name: &str, port: u16) -> child::Result<ActorRef<NodeServerMessage
 async fn serve() -> child::Result<()> {
     // The port is free again when the listener is dropped, and seldom taken at once.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let (sink, _) = Actor::spawn(None, Sink, ()).await?;
-    pg::join(SINKS.to_owned(), vec![sink.get_cell()]);
+    for group in [SINKS, BULK_SINKS] {
+        let (sink, _) = Actor::spawn(None, Sink, ()).await?;
+        pg::join(group.to_owned(), vec![sink.get_cell()]);
+    }
     node("server", address.port()).await?;
     serve_at(address).await
 }
@@ -95,7 +108,7 @@ async fn measure(task: Task) -> child::Result<Figure> {
     } = task;
     let node = node("client", 0).await?;
     client_connect(&node, address).await?;
-    let sink = find_sink().await?;
+    let sink = find_sink(SINKS).await?;
     match &*bench {
         "remote_cast_64" => cast(&sink, server, SMALL_BYTES, count).await,
         "remote_cast_4k" => {
@@ -108,14 +121,15 @@ async fn measure(task: Task) -> child::Result<Figure> {
         }
         "remote_call" => call(&sink, server, count).await,
         "remote_call_64" => call_64(&sink, server, count).await,
+        "latency_under_bulk" => latency(sink, count).await,
         _ => Err(format!("{bench} is not measured for ractor_cluster").into()),
     }
 }
 
-async fn find_sink() -> child::Result<ActorRef<SinkMessage>> {
+async fn find_sink(group: &str) -> child::Result<ActorRef<SinkMessage>> {
     let start = Instant::now();
     while start.elapsed() < MEETING_MAX {
-        if let Some(sink) = pg::get_members(&SINKS.to_owned()).pop() {
+        if let Some(sink) = pg::get_members(&group.to_owned()).pop() {
             return Ok(sink.into());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -186,4 +200,39 @@ async fn total(sink: ActorRef<SinkMessage>, count: u64) -> child::Result<u64> {
         sum += get(&sink).await?;
     }
     Ok(sum)
+}
+
+/// The two actors of `latency_under_bulk`.
+struct Sinks {
+    called: ActorRef<SinkMessage>,
+    bulk: ActorRef<SinkMessage>,
+    payload: Vec<u8>,
+}
+
+impl Actors for Sinks {
+    async fn call(&self) -> child::Result<u64> {
+        get(&self.called).await
+    }
+
+    /// One at a time: the node would take any number of them into memory.
+    async fn send(&self) -> child::Result<()> {
+        put(&self.bulk, self.payload.clone())?;
+        self.sum_of_bulk().await.map(drop)
+    }
+
+    async fn sum_of_bulk(&self) -> child::Result<u64> {
+        get(&self.bulk).await
+    }
+}
+
+async fn latency(called: ActorRef<SinkMessage>, count: u64) -> child::Result<Figure> {
+    put(&called, payload(SMALL_BYTES))?;
+    let bulk = find_sink(BULK_SINKS).await?;
+    let payload = payload(BULK_BYTES);
+    let sinks = Sinks {
+        called,
+        bulk,
+        payload,
+    };
+    under_bulk::latency(sinks, count).await
 }
